@@ -1,0 +1,1 @@
+"""A self-hosted text-to-speech server for voice agents."""

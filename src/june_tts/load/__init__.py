@@ -1,0 +1,1 @@
+"""Drives a server with load and measures what its listeners would hear."""

@@ -1,0 +1,77 @@
+"""What the service needs from the outside. Two real implementations each, or it is not a port."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from typing import Protocol
+
+from june_tts.types import AudioChunk, Capabilities, ClonedVoice, NewVoice, Piece, Utterance, Voice
+
+
+class Engine(Protocol):
+    """Makes speech. `start` before the first use, `close` after the last; both are called once."""
+
+    name: str
+
+    def capabilities(self) -> Capabilities: ...
+
+    def voices(self) -> Sequence[Voice]:
+        """The built-in voices that can be spoken now. May change while running; never blocks."""
+        ...
+
+    async def start(self) -> None:
+        """Load and warm up.
+
+        Raises:
+            ModelUnavailable: a model file is missing or damaged.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop every stream and free everything."""
+        ...
+
+    def synthesize(
+        self, utterance: Utterance, pieces: AsyncIterable[Piece]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        """Stream the pieces as one utterance, in order.
+
+        Closing the generator cancels the work and frees its place at once. `pieces` is read only a little
+        ahead of what has been spoken, so it may be endless, and may wait for text still being written.
+
+        Raises:
+            EngineFailed: at any time; no chunk follows.
+        """
+        ...
+
+
+class VoiceStore(Protocol):
+    """Keeps cloned voices. Every call may raise StoreUnavailable; none leaves half a voice behind."""
+
+    async def add(self, voice: NewVoice) -> ClonedVoice:
+        """Keep a voice durably before returning.
+
+        Raises:
+            VoiceExists: the id is taken.
+        """
+        ...
+
+    async def get(self, voice_id: str) -> ClonedVoice:
+        """Raises: VoiceNotFound."""
+        ...
+
+    async def audio(self, voice_id: str) -> bytes:
+        """The original recording. Raises: VoiceNotFound."""
+        ...
+
+    async def list(self) -> Sequence[ClonedVoice]:
+        """All voices, oldest first."""
+        ...
+
+    async def remove(self, voice_id: str) -> None:
+        """Raises: VoiceNotFound."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the library answers. Raises: StoreUnavailable."""
+        ...
+
+    async def close(self) -> None: ...

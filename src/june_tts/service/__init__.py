@@ -1,0 +1,1 @@
+"""The use cases; they know only ports."""

@@ -1,0 +1,215 @@
+"""The only reader of the environment. Typed, frozen, read once; a bad value stops start-up by name.
+
+Order of precedence: environment, then the TOML file named by JUNE_CONFIG_FILE, then the default. A TOML
+file uses the same names in lower case, with or without the `june_` prefix.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from june_tts.errors import SettingsError
+
+OPENAI_VOICES = (
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+    *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
+)
+
+
+def _comma_list(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _comma_map(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = (part.partition("=") for part in value.split(",") if part.strip())
+    return {name.strip(): target.strip() for name, _, target in pairs}
+
+
+class Settings(BaseModel):
+    """One field per setting; the alias is the environment variable, the description is its reference."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=False)
+
+    host: str = Field("127.0.0.1", alias="WRAPPER_HOST", description="Address to listen on.")
+    port: int = Field(
+        8000, ge=0, le=65535, alias="WRAPPER_PORT", description="Port to listen on; 0 picks one."
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        alias="JUNE_API_KEY",
+        description="Clients must send it as a bearer token. Unset: anyone may call.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("june-tts", appauthor=False)),
+        alias="JUNE_DATA_DIR",
+        description="Where the voice library, pulled models and prepared voices live.",
+    )
+    voices_dir: Path | None = Field(
+        None,
+        alias="JUNE_VOICES_DIR",
+        description="Folder for Piper voices (`.onnx` with `.onnx.json`). Unset: `voices` in JUNE_DATA_DIR.",
+    )
+
+    database_url: SecretStr | None = Field(
+        None,
+        alias="DATABASE_URL",
+        description="PostgreSQL, `postgresql://user:password@host:port/name`. Unset: SQLite in JUNE_DATA_DIR.",
+    )
+    db_host: str | None = Field(
+        None, alias="DB_HOST", description="PostgreSQL host, instead of DATABASE_URL."
+    )
+    db_port: int = Field(5432, ge=1, le=65535, alias="DB_PORT", description="PostgreSQL port.")
+    db_name: str = Field("june", alias="DB_NAME", description="PostgreSQL database.")
+    db_user: str = Field("june", alias="DB_USER", description="PostgreSQL user.")
+    db_password: SecretStr | None = Field(None, alias="DB_PASSWORD", description="PostgreSQL password.")
+
+    engines: Annotated[tuple[Literal["piper", "kokoro", "fake"], ...], BeforeValidator(_comma_list)] = Field(
+        ("piper", "kokoro"),
+        min_length=1,
+        alias="JUNE_ENGINES",
+        description="Engines to load, comma separated.",
+    )
+    default_voice: str = Field(
+        "joe", alias="JUNE_DEFAULT_VOICE", description="Spoken where a request names `default` or no voice."
+    )
+    voice_aliases: Annotated[dict[str, str], BeforeValidator(_comma_map)] = Field(
+        default_factory=dict,
+        alias="JUNE_VOICE_ALIASES",
+        description="Other names for voices, `alloy=joe,nova=jf_alpha`. OpenAI's 13 names that are not "
+        "listed speak the default voice.",
+    )
+    lanes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        alias="JUNE_LANES",
+        description="Model runs at a time on the CPU; 0: one per four cores.",
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        alias="JUNE_THREADS",
+        description="Threads of one model run; 0: the cores shared among lanes.",
+    )
+    max_streams: int = Field(
+        64,
+        ge=1,
+        alias="JUNE_MAX_STREAMS",
+        description="Streams served at once; one more is refused with 503.",
+    )
+    ahead_seconds: float = Field(
+        8.0, gt=0, le=120, alias="JUNE_AHEAD_SECONDS",
+        description="Audio made ahead of what the client has taken, per stream, in seconds.",
+    )  # fmt: skip
+
+    max_text_chars: int = Field(
+        100_000, ge=1, alias="JUNE_MAX_TEXT_CHARS", description="Longest text of one request, in characters."
+    )
+    max_body_bytes: int = Field(
+        1_048_576, ge=1024, alias="JUNE_MAX_BODY_BYTES", description="Largest JSON body, in bytes."
+    )
+    max_upload_bytes: int = Field(
+        20_971_520, ge=1024, alias="JUNE_MAX_UPLOAD_BYTES", description="Largest recording, in bytes."
+    )
+    body_timeout_seconds: float = Field(
+        20.0,
+        gt=0,
+        alias="JUNE_BODY_TIMEOUT_SECONDS",
+        description="A request body must be complete after this long.",
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, alias="JUNE_DRAIN_SECONDS", description="How long a stopping server lets streams finish."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", alias="JUNE_LOG_LEVEL", description="Least severe level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", alias="JUNE_LOG_FORMAT", description="Lines for people or JSON objects for machines."
+    )
+
+    @property
+    def piper_dir(self) -> Path:
+        return self.voices_dir or self.data_dir / "voices"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.data_dir / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and for each field where its value came from: a variable, a file or `default`."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Read the settings once.
+
+    Args:
+        environ: the process's environment unless given.
+        overrides: command line options by alias; they win over everything.
+
+    Raises:
+        SettingsError: naming every bad key with its value and what was expected.
+    """
+    environ = os.environ if environ is None else environ
+    known = {field.alias or name: name for name, field in Settings.model_fields.items()}
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(known.values(), "default")
+
+    def take(found: Mapping[str, Any], origin: str) -> None:
+        for alias, value in found.items():
+            values[alias] = value
+            origins[known[alias]] = origin
+
+    path = environ.get("JUNE_CONFIG_FILE")
+    if path:
+        take(_read_toml(Path(path), known), path)
+    unknown = [k for k in environ if k.startswith("JUNE_") and k not in known and k != "JUNE_CONFIG_FILE"]
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(sorted(unknown))}: expected one of {_names(known)}")
+    # an empty variable counts as unset, as compose files write them
+    take({alias: environ[alias] for alias in known if environ.get(alias)}, "environment")
+    take(overrides or {}, "command line")
+    try:
+        return Loaded(Settings.model_validate(values), origins)
+    except ValidationError as bad:
+        raise SettingsError("\n".join(_explain(e, values) for e in bad.errors())) from None
+
+
+def _read_toml(path: Path, known: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as bad:
+        raise SettingsError(f"JUNE_CONFIG_FILE={path}: cannot be read as TOML ({bad})") from bad
+    result = {}
+    for key, value in found.items():
+        alias = next((a for a in (key.upper(), f"JUNE_{key.upper()}") if a in known), None)
+        if alias is None:
+            raise SettingsError(f"{path}: unknown setting {key!r}: expected one of {_names(known)}")
+        result[alias] = value
+    return result
+
+
+def _names(known: Mapping[str, str]) -> str:
+    return ", ".join(sorted(alias for alias in known if alias.startswith("JUNE_")))
+
+
+def _explain(error: Any, values: Mapping[str, Any]) -> str:
+    alias = str(error["loc"][0])
+    field = next(f for f in Settings.model_fields.values() if f.alias == alias)
+    secret = "SecretStr" in str(field.annotation)
+    shown = "(secret)" if secret else repr(values.get(alias))
+    return f"{alias}={shown}: {error['msg']}. {field.description}"

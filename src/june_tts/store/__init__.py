@@ -1,0 +1,1 @@
+"""The voice library in SQLite and PostgreSQL."""

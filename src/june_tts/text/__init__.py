@@ -1,0 +1,1 @@
+"""Text to speakable pieces: normalise and split. Pure functions."""

@@ -1,0 +1,149 @@
+"""Plain values that cross package borders. No torch, no web framework, no database row, no I/O."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""Mono audio, shape (n,), nominally within -1 .. 1."""
+
+VoiceKind = Literal["builtin", "cloned"]
+Pause = Literal["none", "clause", "sentence", "paragraph"]
+Format = Literal["wav", "pcm", "mp3", "opus", "aac", "flac"]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A catalogue entry: everything a caller may know of a voice before it speaks."""
+
+    id: str
+    name: str
+    kind: VoiceKind
+    engine: str | None
+    """The one engine of a built-in voice; None for a cloned one, which any cloning engine can speak."""
+    languages: tuple[str, ...]
+    """BCP 47 tags, the default one first: ("en-US",)."""
+    sample_rate: int | None
+    """Native rate in Hz; None where it is the engine's."""
+    license: str
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of normalised text that is spoken in one breath, and the silence that follows it."""
+
+    text: str
+    pause: Pause = "sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a caller may set about how speech is drawn. None means the engine's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+
+    def given(self) -> frozenset[str]:
+        """Names of the parameters that the caller set."""
+        return frozenset(name for name in self.__slots__ if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """One utterance as a route hands it to the service; nothing in it has been checked yet."""
+
+    request_id: str
+    text: str
+    voice_id: str
+    language: str | None = None
+    speed: float = 1.0
+    """Tempo factor, 0.25 .. 4; 2.0 is twice as fast."""
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One checked utterance as the service hands it to an engine; its text comes beside it, in pieces."""
+
+    request_id: str
+    voice: Voice
+    language: str
+    speed: float = 1.0
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """A stretch of speech at the engine's own rate (Hz)."""
+
+    samples: Samples
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do; requests that ask for more are refused by name."""
+
+    engine: str
+    languages: tuple[str, ...]
+    clones: bool
+    parameters: frozenset[str]
+    """The fields of `Sampling` that change its output."""
+    first_piece_chars: int
+    """How long the first piece may be, so that first audio does not wait for the paragraph."""
+    piece_chars: int
+    """How long any later piece may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingReport:
+    """What was heard in a reference recording. Levels in dBFS, durations in seconds."""
+
+    format: str
+    sample_rate: int
+    channels: int
+    duration: float
+    """Of the whole recording, as uploaded."""
+    speech_duration: float
+    """After leading and trailing silence is trimmed."""
+    peak_dbfs: float
+    level_dbfs: float
+    snr_db: float
+    clipping: float
+    """Share of samples at full scale, 0 .. 1."""
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClonedVoice:
+    """A voice of the library without its audio."""
+
+    voice_id: str
+    name: str
+    sha256: str
+    audio_bytes: int
+    transcript: str | None
+    language: str | None
+    report: RecordingReport | None
+    """None for rows of a table that was there before june-tts, until they are judged."""
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewVoice:
+    """A judged recording on its way into the library."""
+
+    voice_id: str
+    name: str
+    audio: bytes
+    """The original bytes, as uploaded."""
+    transcript: str | None
+    language: str | None
+    report: RecordingReport
