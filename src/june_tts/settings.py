@@ -61,7 +61,7 @@ class Settings(BaseModel):
     database_url: SecretStr | None = Field(
         None,
         alias="DATABASE_URL",
-        description="PostgreSQL, `postgresql://user:password@host:port/name`. Unset: SQLite in JUNE_DATA_DIR.",
+        description="`postgresql://user:password@host:port/name`. Unset: SQLite in JUNE_DATA_DIR.",
     )
     db_host: str | None = Field(
         None, alias="DB_HOST", description="PostgreSQL host, instead of DATABASE_URL."
