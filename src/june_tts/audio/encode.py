@@ -1,0 +1,89 @@
+"""Incremental encoding: speech as it is made, to bytes that leave at once."""
+
+from typing import Protocol
+
+from june_tts.audio.codec import CodecEncoder
+from june_tts.audio.formats import FORMATS, MEDIA_TYPES, pick_rate
+from june_tts.audio.pcm import to_int16
+from june_tts.audio.resample import Resampler
+from june_tts.audio.wav import stream_header
+from june_tts.types import Format, Samples
+
+__all__ = ["FORMATS", "MEDIA_TYPES", "Encoder", "open_encoder"]
+
+
+class Encoder(Protocol):
+    """One stream's encoder. Not thread-safe, but its calls may come from different threads in turn.
+
+    The calls compute (0.1 to 2 % of the audio's duration), so an event loop makes them in a worker thread.
+    """
+
+    media_type: str
+    sample_rate: int
+    """Hz, of the encoded audio."""
+
+    def encode(self, samples: Samples) -> bytes:
+        """Float32 mono at the source rate, shape (n,), n may be 0, to the bytes ready now, b"" included.
+
+        Any chunking gives the same audio. The first call gives the header. NaN and infinity are silence,
+        what is too loud is clipped.
+        """
+        ...
+
+    def finish(self) -> bytes:
+        """The rest of the bytes; called once, after the last `encode`. Frees the encoder."""
+        ...
+
+    def close(self) -> None:
+        """Free everything without flushing. May be called at any time and more than once."""
+        ...
+
+
+def open_encoder(format: Format, source_rate: int, sample_rate: int | None = None) -> Encoder:
+    """An encoder for speech at `source_rate` Hz.
+
+    Args:
+        sample_rate: Hz of the encoded audio; None picks the source's, or the next one that the format has.
+
+    Raises:
+        InvalidRequest: the format is unknown or cannot have this sample rate.
+    """
+    rate = pick_rate(format, source_rate, sample_rate)
+    if FORMATS[format].container is None:
+        header = stream_header(rate) if format == "wav" else b""
+        return PcmEncoder(MEDIA_TYPES[format], source_rate, rate, header)
+    return CodecEncoder(FORMATS[format], source_rate, rate)
+
+
+class PcmEncoder:
+    """16-bit little-endian samples after a header, which is empty for raw PCM."""
+
+    def __init__(self, media_type: str, source_rate: int, sample_rate: int, header: bytes) -> None:
+        self.media_type = media_type
+        self.sample_rate = sample_rate
+        self._header = header
+        self._resampler: Resampler | None = Resampler(source_rate, sample_rate)
+
+    def encode(self, samples: Samples) -> bytes:
+        return self._take_header() + _to_bytes(self._open().feed(samples))
+
+    def finish(self) -> bytes:
+        rest = self._take_header() + _to_bytes(self._open().finish())
+        self.close()
+        return rest
+
+    def close(self) -> None:
+        self._resampler = None
+
+    def _open(self) -> Resampler:
+        if self._resampler is None:
+            raise ValueError("the encoder is closed")
+        return self._resampler
+
+    def _take_header(self) -> bytes:
+        header, self._header = self._header, b""
+        return header
+
+
+def _to_bytes(samples: Samples) -> bytes:
+    return to_int16(samples).astype("<i2", copy=False).tobytes()
