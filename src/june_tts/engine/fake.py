@@ -1,0 +1,92 @@
+"""An engine without a model: one tone per piece on a schedule, for tests and for `JUNE_ENGINES=fake`."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+
+import numpy as np
+
+from june_tts.errors import EngineFailed
+from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, Voice
+
+SAMPLE_RATE = 24_000
+CHUNK_SECONDS = 0.08
+SECONDS_PER_CHARACTER = 0.06
+TONE_HZ = 220.0
+
+
+class FakeEngine:
+    """Speaks `SECONDS_PER_CHARACTER` of tone for each character; `step_seconds` is how long a chunk takes."""
+
+    name = "fake"
+
+    def __init__(
+        self,
+        *,
+        step_seconds: float = 0.0,
+        fail_at: int | None = None,
+        clones: bool = False,
+        voices: Sequence[str] = ("fake",),
+    ) -> None:
+        self._step_seconds = step_seconds
+        self._fail_at = fail_at
+        self._clones = clones
+        self._voices = tuple(
+            Voice(name, name.title(), "builtin", self.name, ("en-US", "de-DE"), SAMPLE_RATE, "CC0-1.0")
+            for name in voices
+        )
+        self.speaking: set[str] = set()
+        """Request ids of the streams that are open."""
+        self.spoken: list[tuple[Utterance, str]] = []
+        """Every piece that was begun, with its utterance."""
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            engine=self.name,
+            languages=("en-US", "de-DE"),
+            clones=self._clones,
+            parameters=frozenset({"temperature", "seed"}),
+            first_piece_chars=40,
+            piece_chars=200,
+        )
+
+    def voices(self) -> Sequence[Voice]:
+        return self._voices
+
+    @property
+    def active(self) -> int:
+        return len(self.speaking)
+
+    @property
+    def running(self) -> int:
+        return len(self.speaking)
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def synthesize(
+        self, utterance: Utterance, pieces: AsyncIterable[Piece]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        self.speaking.add(utterance.request_id)
+        made = 0
+        try:
+            async for piece in pieces:
+                self.spoken.append((utterance, piece.text))
+                for samples in self._tone(piece.text, utterance):
+                    if made == self._fail_at:
+                        raise EngineFailed("the fake engine was told to fail")
+                    await asyncio.sleep(self._step_seconds)
+                    made += 1
+                    yield AudioChunk(samples, SAMPLE_RATE)
+        finally:
+            self.speaking.discard(utterance.request_id)
+
+    def _tone(self, text: str, utterance: Utterance) -> list[Samples]:
+        total = int(len(text) * SECONDS_PER_CHARACTER * SAMPLE_RATE / utterance.speed)
+        pitch = TONE_HZ * (1.0 + (utterance.sampling.seed or 0) % 12 / 12)
+        volume = 0.1 * (1.0 + (utterance.sampling.temperature or 0.0))
+        tone = volume * np.sin(2 * np.pi * pitch * np.arange(total) / SAMPLE_RATE)
+        step = int(CHUNK_SECONDS * SAMPLE_RATE)
+        return [tone[at : at + step].astype(np.float32) for at in range(0, total, step)]

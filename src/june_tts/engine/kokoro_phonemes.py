@@ -1,0 +1,50 @@
+"""espeak's IPA to the phonemes Kokoro was trained on.
+
+Kokoro's alphabet is that of the misaki phonemiser: one letter for a diphthong or an affricate. Fed with plain
+IPA it still speaks, less clearly. The correspondences are facts of misaki's espeak fall-back.
+"""
+
+from collections.abc import Mapping
+
+MOST_TOKENS = 508
+"""The model's context is 512 positions; two are padding, and a style row exists for 510 lengths."""
+
+_ENGLISH = {
+    "aɪ": "I", "aʊ": "W", "eɪ": "A", "ɔɪ": "Y", "dʒ": "ʤ", "tʃ": "ʧ", "ɚ": "əɹ", "ɐ": "ə", "r": "ɹ",
+    "x": "k", "ç": "k", "ɬ": "l", "e": "A",
+    "\u0329": "", "\u0303": "",
+}  # fmt: skip
+_AMERICAN = {"oʊ": "O", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ʔ": "t", "o": "ɔ", "ː": ""}
+_BRITISH = {"əʊ": "Q", "eə": "ɛː", "iə": "ɪə"}
+_QUOTES = {"«": '"', "»": '"', "„": '"'}
+
+
+def kokoro_phonemes(ipa: str, language: str) -> str:
+    """Phonemes of one sentence in Kokoro's alphabet; other languages keep espeak's IPA."""
+    table = dict(_QUOTES)
+    if language.startswith("en"):
+        table |= _BRITISH if language == "en-GB" else _AMERICAN
+        table |= _ENGLISH
+    # longest first, so that "eɪ" is not read as "e" and "ɪ"
+    for found in sorted(table, key=len, reverse=True):
+        ipa = ipa.replace(found, table[found])
+    return ipa
+
+
+def tokens(phonemes: str, vocab: Mapping[str, int]) -> list[list[int]]:
+    """Phoneme numbers in runs that fit the model's context; phonemes it does not know are left out."""
+    known = "".join(phoneme for phoneme in phonemes if phoneme in vocab)
+    runs = []
+    while known:
+        cut = len(known) if len(known) <= MOST_TOKENS else _cut(known[:MOST_TOKENS])
+        runs.append([vocab[phoneme] for phoneme in known[:cut].strip()])
+        known = known[cut:]
+    return [run for run in runs if run]
+
+
+def _cut(text: str) -> int:
+    for borders in (".!?", ",;:", " "):
+        at = max(text.rfind(border) for border in borders)
+        if at > len(text) // 2:
+            return at + 1
+    return len(text)

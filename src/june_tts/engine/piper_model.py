@@ -1,0 +1,88 @@
+"""One loaded Piper voice: text to audio, heard from its first frames on."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from june_tts.engine.onnx import Run, open_session
+from june_tts.engine.phonemes import PiperPhonemes
+from june_tts.engine.piper_split import Halves, decode, split
+from june_tts.engine.schedule import Ticket
+from june_tts.errors import ModelUnavailable
+from june_tts.models.files import PiperFiles
+from june_tts.types import Samples
+
+FIRST_STRETCH_SECONDS = 0.35
+"""Of audio, decoded first: short, for an early start, and long enough to cover the next stretch's run."""
+MOST_STRETCH_SECONDS = 3.0
+"""A longer run would keep a stream that starts waiting."""
+AHEAD_SHARE = 0.5
+"""A stretch is at most this share of what the listener still has to hear."""
+
+
+class PiperModel:
+    """Not thread safe to load, safe to speak from several threads at once."""
+
+    def __init__(self, files: PiperFiles, *, threads: int) -> None:
+        """Load; takes a second or two.
+
+        Raises:
+            ModelUnavailable: the files are damaged.
+        """
+        self.files = files
+        try:
+            self._config: dict[str, Any] = json.loads(files.config.read_bytes())
+            self._phonemes = PiperPhonemes(self._config, files.model.parent)
+            self._halves: Halves | None = split(files.model, threads=threads)
+        except ModelUnavailable:
+            raise
+        except Exception as bad:
+            raise ModelUnavailable(f"{files.model.name}: not a usable Piper voice ({bad})") from bad
+        self._whole = None
+        if self._halves is None:
+            self._whole = open_session(files.model, threads=threads, name=files.model.name)
+
+    def speak(
+        self,
+        text: str,
+        run: Run,
+        ticket: Ticket,
+        *,
+        speed: float = 1.0,
+        temperature: float | None = None,
+        speaker: int = 0,
+    ) -> Iterator[Samples | None]:
+        """Audio of a piece, a stretch at a time. `temperature` scales the latent's noise (0 .. 2)."""
+        for ids in self._phonemes.sentences(text):
+            feeds = self._feeds(ids, speed, temperature, speaker)
+            if self._halves is None:
+                yield run(self._whole, feeds)[0].ravel()
+                continue
+            latent = run(self._halves.encoder, feeds)
+            yield None
+            yield from decode(self._halves, run, latent, self._stretches(ticket, self._halves.hop))
+
+    def _feeds(self, ids: list[int], speed: float, temperature: float | None, speaker: int) -> dict[str, Any]:
+        inference = self._config.get("inference", {})
+        noise = inference.get("noise_scale", 0.667) if temperature is None else temperature
+        length = inference.get("length_scale", 1.0) / speed
+        feeds: dict[str, Any] = {
+            "input": np.array([ids], dtype=np.int64),
+            "input_lengths": np.array([len(ids)], dtype=np.int64),
+            "scales": np.array([noise, length, inference.get("noise_w", 0.8)], dtype=np.float32),
+        }
+        if self.files.num_speakers > 1:
+            feeds["sid"] = np.array([speaker], dtype=np.int64)
+        return feeds
+
+    def _stretches(self, ticket: Ticket, hop: int) -> Iterator[int]:
+        """Frames of each next stretch: few while the listener waits, more the further it is behind us."""
+        while True:
+            seconds = FIRST_STRETCH_SECONDS
+            if ticket.first_audio_at is not None:
+                ahead = ticket.deadline - time.monotonic()
+                seconds = min(max(ahead * AHEAD_SHARE, seconds), MOST_STRETCH_SECONDS)
+            yield max(1, round(seconds * self.files.sample_rate / hop))
