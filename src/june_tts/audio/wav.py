@@ -9,6 +9,12 @@ Readers stop at the end of the file before they reach it. Zero makes libsndfile 
 nothing; above 2 GiB readers with signed sizes fail. See docs/decisions/audio-formats.md.
 """
 
+OPEN_BYTES = 0x7FFF_0000
+"""A size from here on (or 0) stands for an unknown one: every tool that streams WAV picks its own."""
+
+MAX_CHUNKS = 64
+"""Looked at in search of the data; real files have fewer than ten."""
+
 FORMAT_BYTES = 16
 HEADER_BYTES = 44
 PCM = 1
@@ -23,3 +29,22 @@ def stream_header(sample_rate: int) -> bytes:
     riff = struct.pack("<4sI4s", b"RIFF", UNKNOWN_DATA_BYTES + HEADER_BYTES - 8, b"WAVE")
     data = struct.pack("<4sI", b"data", UNKNOWN_DATA_BYTES)
     return riff + struct.pack("<4sI", b"fmt ", FORMAT_BYTES) + form + data
+
+
+def stated_seconds(data: bytes) -> float | None:
+    """Duration that the header of a whole WAV file in memory claims; None where it is left open.
+
+    libav trims the claim to what is there, which hides that a file is cut off.
+    """
+    at, byte_rate = len(b"RIFF....WAVE"), 0
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > len(data):
+            return None
+        name, size = struct.unpack_from("<4sI", data, at)
+        at += 8
+        if name == b"fmt " and at + 12 <= len(data):
+            (byte_rate,) = struct.unpack_from("<I", data, at + 8)
+        if name == b"data":
+            return None if size == 0 or size >= OPEN_BYTES or not byte_rate else size / byte_rate
+        at += size + size % 2
+    return None
