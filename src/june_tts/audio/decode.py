@@ -171,7 +171,7 @@ def _frames(container: InputContainer, name: str, data: bytes) -> Iterator[av.Au
             ) from bad
 
 
-def _where(packet: av.Packet[av.AudioStream]) -> str:
+def _where(packet: "av.Packet[av.AudioStream]") -> str:
     if packet.pts is None or packet.time_base is None:
         return "somewhere"
     return f"at {float(packet.pts * packet.time_base):.1f} s"
