@@ -129,3 +129,8 @@ class ModelUnavailable(JuneError):
     """A model file is missing, damaged or cannot be fetched."""
 
     code = "model_unavailable"
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """What a caller sent, fit for a message: quoted, escaped, and cut after `limit` characters."""
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}… ({len(text)} characters)"

@@ -1,0 +1,86 @@
+"""Connections to the two databases. Every limit on waiting is set here, and no password is ever shown."""
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from june_tts.errors import SettingsError
+
+_CONNECTIONS = 4
+"""Per process. Voices are small and seldom asked for; a PostgreSQL of 100 connections bears 25 replicas."""
+_RECYCLE_SECONDS = 1800
+
+_URL = "postgresql://user:password@host:port/name"
+_DRIVER_SUFFIX = re.compile(r"^(postgres(?:ql)?)\+\w+://")
+"""People copy URLs from programs that name the driver: postgresql+psycopg2://."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a caller may wait, in seconds, before it is told that the library is unavailable."""
+
+    connect: float = 5.0
+    """For a new connection, and for a free place in the pool."""
+    statement: float = 15.0
+    """For one statement; in SQLite, for other writers."""
+
+
+def sqlite_engine(path: Path, limits: Limits) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"timeout": limits.statement},
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=limits.connect,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def postgres_engine(url: str, limits: Limits) -> AsyncEngine:
+    """`url` goes to asyncpg unread: it knows libpq's parameters (sslmode, several hosts), and SQLAlchemy,
+    which never sees it, cannot print its password."""
+
+    async def connect() -> Any:
+        try:
+            return await asyncpg.connect(
+                _DRIVER_SUFFIX.sub(r"\1://", url),
+                timeout=limits.connect,
+                command_timeout=limits.statement,
+                server_settings={"application_name": "june-tts", "timezone": "UTC"},
+            )
+        except ValueError as error:
+            raise _unreadable(error) from None
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=limits.connect,
+        pool_pre_ping=True,
+        pool_recycle=_RECYCLE_SECONDS,
+        hide_parameters=True,
+    )
+
+
+def _unreadable(error: ValueError) -> SettingsError:
+    # a plain ValueError may quote the piece of a password that it took for a port
+    why = f" ({error})" if isinstance(error, asyncpg.InterfaceError) else ""
+    return SettingsError(f"DATABASE_URL cannot be read{why}: expected {_URL}, special characters as %XX")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    # FULL and not NORMAL: in WAL mode NORMAL loses the last commits when the power goes, and a voice was
+    # acknowledged. It costs one fsync per upload.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

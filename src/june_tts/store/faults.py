@@ -1,0 +1,40 @@
+"""Driver errors become StoreUnavailable where they are called."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from june_tts.errors import StoreUnavailable
+
+# OSError covers refused connections, name resolution and every kind of timeout.
+DRIVER_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError)
+
+
+@contextmanager
+def wrapped() -> Iterator[None]:
+    """Raise StoreUnavailable for whatever a driver raises inside.
+
+    The cause is named by its class and SQLSTATE and not chained: PostgreSQL's DETAIL can quote a whole
+    row, transcript included, and this message goes on the wire and into logs.
+    """
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise StoreUnavailable(f"the voice library cannot be reached ({name_of(error)})") from None
+
+
+def name_of(error: BaseException) -> str:
+    """ "ConnectionRefusedError", "CannotConnectNowError 57P03", "OperationalError SQLITE_FULL"."""
+    root = root_of(error)
+    code = getattr(root, "sqlstate", None) or getattr(root, "sqlite_errorname", None)
+    return f"{type(root).__name__} {code}" if code else type(root).__name__
+
+
+def root_of(error: BaseException) -> BaseException:
+    """The driver's own error below SQLAlchemy's wrapping."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error

@@ -1,0 +1,46 @@
+"""The voice library in a dictionary: for tests and for servers that need not remember."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from june_tts.store import rows
+from june_tts.types import ClonedVoice, NewVoice
+
+
+class MemoryVoiceStore:
+    """A VoiceStore that is empty again after a restart."""
+
+    def __init__(self) -> None:
+        self._voices: dict[str, tuple[ClonedVoice, bytes]] = {}
+
+    async def add(self, voice: NewVoice) -> ClonedVoice:
+        if voice.voice_id in self._voices:
+            raise rows.exists(voice.voice_id)
+        described = rows.described(voice, hashlib.sha256(voice.audio).hexdigest(), datetime.now(UTC))
+        self._voices[voice.voice_id] = (described, voice.audio)
+        return described
+
+    async def get(self, voice_id: str) -> ClonedVoice:
+        return self._kept(voice_id)[0]
+
+    async def audio(self, voice_id: str) -> bytes:
+        return self._kept(voice_id)[1]
+
+    async def list(self) -> Sequence[ClonedVoice]:
+        return [described for described, _ in self._voices.values()]
+
+    async def remove(self, voice_id: str) -> None:
+        self._kept(voice_id)
+        del self._voices[voice_id]
+
+    async def ping(self) -> None:
+        """Memory always answers."""
+
+    async def close(self) -> None:
+        self._voices.clear()
+
+    def _kept(self, voice_id: str) -> tuple[ClonedVoice, bytes]:
+        if voice_id not in self._voices:
+            raise rows.not_found(voice_id)
+        return self._voices[voice_id]

@@ -1,0 +1,1 @@
+"""Alembic scripts, packaged so that an installed june-tts can run them."""

@@ -1,0 +1,82 @@
+"""Between database rows and border values. A row never leaves `store`."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from june_tts.errors import VoiceExists, VoiceNotFound, shown
+from june_tts.store.schema import VOICE_ID_CHARS
+from june_tts.types import ClonedVoice, NewVoice, RecordingReport
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_REPORT_FIELDS = frozenset(field.name for field in dataclasses.fields(RecordingReport))
+
+
+def described(voice: NewVoice, sha256: str, now: datetime) -> ClonedVoice:
+    """What the library will say of a voice added `now` (UTC)."""
+    return ClonedVoice(
+        voice_id=voice.voice_id,
+        name=voice.name,
+        sha256=sha256,
+        audio_bytes=len(voice.audio),
+        transcript=voice.transcript,
+        language=voice.language,
+        report=voice.report,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def to_row(voice: ClonedVoice) -> dict[str, Any]:
+    """Every column but the recording."""
+    row = {field.name: getattr(voice, field.name) for field in dataclasses.fields(voice)}
+    row["report"] = None if voice.report is None else json.dumps(dataclasses.asdict(voice.report))
+    return row | {
+        name: row[name].astimezone(UTC).replace(tzinfo=None) for name in ("created_at", "updated_at")
+    }
+
+
+def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
+    """The row's sha256 and audio_bytes must be filled in already."""
+    created = row["created_at"] or row["updated_at"] or _LONG_AGO
+    return ClonedVoice(
+        voice_id=row["voice_id"],
+        name=row["name"] or row["voice_id"],
+        sha256=row["sha256"],
+        audio_bytes=row["audio_bytes"],
+        transcript=row["transcript"],
+        language=row["language"],
+        report=_to_report(row["report"]),
+        created_at=_utc(created),
+        updated_at=_utc(row["updated_at"] or created),
+    )
+
+
+def storable(voice_id: str) -> bool:
+    """Whether any database could hold this id; asking for another is an error there, not an empty answer."""
+    if not 0 < len(voice_id) <= VOICE_ID_CHARS or "\x00" in voice_id:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in voice_id)
+
+
+def not_found(voice_id: str) -> VoiceNotFound:
+    return VoiceNotFound(f"no voice has the id {shown(voice_id)}", param="voice_id")
+
+
+def exists(voice_id: str) -> VoiceExists:
+    return VoiceExists(f"a voice with the id {shown(voice_id)} exists already", param="voice_id")
+
+
+def _to_report(text: str | None) -> RecordingReport | None:
+    """None where an older or newer version judged other things: the recording can be judged again."""
+    found = json.loads(text) if text else {}
+    if not found.keys() >= _REPORT_FIELDS:
+        return None
+    known = {name: found[name] for name in _REPORT_FIELDS}
+    return RecordingReport(**known | {"advice": tuple(known["advice"])})
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
