@@ -147,7 +147,7 @@ class _Mix:
         seconds = self._total / self._rate
         if stated is not None and stated * (1 - MISSING_SHARE) - MISSING_SECONDS > seconds:
             refuse(f"it is cut off: its header states {stated:.1f} s, but it has only {seconds:.1f} s")
-        return Decoded(clean(np.concatenate(self._parts)), self._rate, self._channels, name)
+        return Decoded(np.concatenate(self._parts), self._rate, self._channels, name)
 
 
 def _frames(container: InputContainer, name: str, data: bytes) -> Iterator[av.AudioFrame]:
@@ -155,6 +155,8 @@ def _frames(container: InputContainer, name: str, data: bytes) -> Iterator[av.Au
     if name == "ogg" and is_short_ogg(data):
         refuse("it is cut off: its last page is not complete")
     stream = container.streams.audio[0]
+    if not stream.codec_context:  # None where the codec is not one of DECODERS, whatever the annotation says
+        refuse(f"its codec cannot be read: {EXPECTED}")
     stream.codec_context.thread_count = 1
     for packet in container.demux(stream):
         if name == "mp3" and is_short_mp3_frame(bytes(packet)):
@@ -197,7 +199,7 @@ def _mono(frame: av.AudioFrame) -> Samples:
     values = frame.to_ndarray()
     if frame.format.is_packed:
         values = values.reshape(-1, frame.layout.nb_channels).T
-    mixed: Samples = _to_float(values).mean(axis=0, dtype=np.float32)
+    mixed: Samples = clean(_to_float(values)).mean(axis=0, dtype=np.float32)
     return mixed
 
 
