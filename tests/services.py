@@ -50,6 +50,9 @@ class Postgres:
         """`mode` immediate plays a crash."""
         self._control("stop", "-m", mode)
 
+    def running(self) -> bool:
+        return (self._folder / "db" / "postmaster.pid").exists()
+
     def new_database(self) -> str:
         """The URL of an empty database."""
         name = f"test_{next(self._numbers)}"

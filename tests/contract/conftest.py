@@ -1,15 +1,14 @@
 """The back ends that must pass the same tests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.contract.voices import OpenStore
 
 from june_tts.ports import VoiceStore
 from june_tts.store import MemoryVoiceStore, open_store
-
-OpenStore = Callable[[], Awaitable[VoiceStore]]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -2,8 +2,12 @@
 
 import hashlib
 import random
+from collections.abc import Awaitable, Callable
 
+from june_tts.ports import VoiceStore
 from june_tts.types import NewVoice, RecordingReport
+
+OpenStore = Callable[[], Awaitable[VoiceStore]]
 
 REPORT = RecordingReport(
     format="wav",
