@@ -20,6 +20,7 @@ from june_tts.load import report
 
 _MAX_POINT_REQUESTS = 100_000
 _DEFAULT_REQUESTS = 24
+_FILE_WIDTH = 110
 _LONGEST_TEXT = 100_000
 _MOST_AT_ONCE = 1000
 _HIGHEST_RATE = 1000.0
@@ -171,6 +172,8 @@ def _show(
     plot: Path | None,
 ) -> None:
     console = Console(stderr=json_to == "-")
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
     console.print(report.table(results, target) if results else "Nothing was measured.")
     for line in report.problems(results):
         console.print(line, style="red", markup=False, highlight=False)

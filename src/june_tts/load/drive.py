@@ -11,9 +11,6 @@ from june_tts.load.outcome import Outcome
 
 Arrivals = Literal["poisson", "constant"]
 
-MAX_IN_FLIGHT = 2000
-"""Open requests at a time: a stuck server must not take the client's memory and sockets as well."""
-
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -38,6 +35,8 @@ class Plan:
     duration: float | None = None
     arrivals: Arrivals = "poisson"
     seed: int = 0
+    max_in_flight: int = 2000
+    """Of an open loop: a stuck server must not take the client's memory and sockets as well."""
 
 
 NextText = Callable[[int], str]
@@ -84,8 +83,8 @@ async def _open(
         for offset in arrival_times(rate, plan):
             words, due = text(point.chars), begun + offset
             await asyncio.sleep(max(0.0, due - client.clock()))
-            if len(flying) >= MAX_IN_FLIGHT:
-                record(_unsent(words, due, client.clock()))
+            if len(flying) >= plan.max_in_flight:
+                record(_unsent(words, due, client.clock(), plan.max_in_flight))
                 continue
             task = group.create_task(speak(words, due))
             flying.add(task)
@@ -103,6 +102,6 @@ def arrival_times(rate: float, plan: Plan) -> Iterator[float]:
         at = count / rate if plan.arrivals == "constant" else at + rng.expovariate(rate)
 
 
-def _unsent(words: str, due: float, now: float) -> Outcome:
-    detail = f"{MAX_IN_FLIGHT} requests were still in flight"
+def _unsent(words: str, due: float, now: float, limit: int) -> Outcome:
+    detail = f"{limit} requests were still in flight"
     return Outcome(len(words), due, now, now - due, "not sent", detail, None, 0.0, (), 0, 0.0)
