@@ -134,6 +134,8 @@ class ClonedVoice:
     """None for rows of a table that was there before june-tts, until they are judged."""
     created_at: datetime
     updated_at: datetime
+    consent: str | None = None
+    """Who agreed to the cloning, in the words of whoever uploaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +149,4 @@ class NewVoice:
     transcript: str | None
     language: str | None
     report: RecordingReport
+    consent: str | None = None

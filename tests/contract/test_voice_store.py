@@ -25,7 +25,7 @@ async def test_an_added_voice_comes_back_as_it_went_in(store: VoiceStore) -> Non
         "Guten Tag.",
         "de",
     )
-    assert added.report == REPORT
+    assert (added.report, added.consent) == (REPORT, "Ada herself")
     assert added.sha256 == sha256(recording("ada"))
     assert added.audio_bytes == len(recording("ada"))
     assert before <= added.created_at <= datetime.now(UTC)
@@ -36,7 +36,7 @@ async def test_an_added_voice_comes_back_as_it_went_in(store: VoiceStore) -> Non
 async def test_what_was_not_given_stays_unknown(store: VoiceStore) -> None:
     await store.add(NewVoice("ada", "Ada", b"x", None, None, REPORT))
     kept = await store.get("ada")
-    assert (kept.transcript, kept.language) == (None, None)
+    assert (kept.transcript, kept.language, kept.consent) == (None, None, None)
 
 
 async def test_five_megabytes_come_back_byte_for_byte(store: VoiceStore) -> None:

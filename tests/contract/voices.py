@@ -30,7 +30,8 @@ def recording(voice_id: str, size: int | None = None) -> bytes:
 
 
 def new_voice(voice_id: str, name: str = "Ada", size: int | None = None) -> NewVoice:
-    return NewVoice(voice_id, name, recording(voice_id, size), "Guten Tag.", "de", REPORT)
+    audio = recording(voice_id, size)
+    return NewVoice(voice_id, name, audio, "Guten Tag.", "de", REPORT, consent="Ada herself")
 
 
 def sha256(audio: bytes) -> str:

@@ -26,6 +26,7 @@ def described(voice: NewVoice, sha256: str, now: datetime) -> ClonedVoice:
         report=voice.report,
         created_at=now,
         updated_at=now,
+        consent=voice.consent,
     )
 
 
@@ -51,6 +52,7 @@ def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
         report=_to_report(row["report"]),
         created_at=_utc(created),
         updated_at=_utc(row["updated_at"] or created),
+        consent=row["consent"],
     )
 
 

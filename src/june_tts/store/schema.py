@@ -20,6 +20,7 @@ voices = Table(
     Column("audio_bytes", BigInteger),
     Column("transcript", Text),
     Column("language", String(35)),
+    Column("consent", Text),
     # Text, not a JSON type: PostgreSQL's has no infinity, and a level in dBFS may be one.
     Column("report", Text),
 )

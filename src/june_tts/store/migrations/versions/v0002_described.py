@@ -17,6 +17,7 @@ def upgrade() -> None:
         ("audio_bytes", sa.BigInteger()),
         ("transcript", sa.Text()),
         ("language", sa.String(35)),
+        ("consent", sa.Text()),
         ("report", sa.Text()),
     ):
         op.add_column("tts_voices", sa.Column(name, kind, nullable=True))
