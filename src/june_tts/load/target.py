@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-
-import httpx
+from urllib.parse import urlsplit
 
 from june_tts.errors import InvalidRequest
 from june_tts.load.wav import AudioCounter, PcmCounter, WavCounter
@@ -112,7 +111,8 @@ class Target:
 
 def _is_address(url: str) -> bool:
     try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
         return False
-    return parsed.scheme in ("http", "https") and bool(parsed.host)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
