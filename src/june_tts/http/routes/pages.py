@@ -30,7 +30,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
     # File names carry no hash, as there is no build step: ask each time, and get a 304 while nothing changed.
     "Cache-Control": "no-cache",
 }

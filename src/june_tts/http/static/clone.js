@@ -102,6 +102,7 @@ export class CloneForm extends EventTarget {
     byId("report").replaceChildren(...reportNodes(answer.report));
     byId("report").hidden = false;
     byId("clone-form").reset();
+    byId("clone-form").querySelector("details").open = false;
     delete byId("clone-id").dataset.own;
     byId("take").hidden = true;
     this.#take = null;
@@ -127,7 +128,7 @@ function suggestId() {
 }
 
 function reportNodes(report) {
-  const level = (value) => `${value.toFixed(1)} dBFS`;
+  const level = (value) => `${value.toFixed(1).replace("-", "−")} dBFS`;
   const rows = [
     ["Duration", `${seconds(report.duration, 1)}, ${seconds(report.speech_duration, 1)} of it speech`],
     ["Level", `${level(report.level_dbfs)}, peak ${level(report.peak_dbfs)}`],

@@ -3,7 +3,7 @@
 import { address, hasKey } from "./api.js";
 import { byId, make } from "./dom.js";
 
-const TEXT = "Hello from June.";
+const TEXT = "Good morning, the coffee is ready.";
 const base = () => address().replace(/\/$/, "");
 
 const SNIPPETS = {

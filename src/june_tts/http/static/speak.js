@@ -1,7 +1,7 @@
 // Text in, sound out: the states of the speak card (idle, connecting, playing, finished, stopped, error).
 
 import * as api from "./api.js";
-import { byId, seconds, showError } from "./dom.js";
+import { byId, make, seconds, showError } from "./dom.js";
 import { Output } from "./player.js";
 import { RATE, samplesOf, take, toFloat, wavFile } from "./pcm.js";
 import { Waveform } from "./waveform.js";
@@ -108,7 +108,7 @@ export class Speaker {
     if (run.replay || !audio) return;
     byId("total").textContent = seconds(took);
     // reading was held back to the pace of listening, so the ratio would say nothing of the server
-    if (!run.held) byId("total").append(` (${(audio / took).toFixed(1)}×)`);
+    if (!run.held) byId("total").append(make("small", {}, `${(audio / took).toFixed(1)}× real time`));
     this.#show("playing", "Speaking, all of it is here.");
   }
 

@@ -61,9 +61,10 @@ export class Catalogue extends EventTarget {
     this.changed();
   }
 
+  /** Label to voices; the cloned ones first, as they are the reader's own. */
   #groups() {
     const groups = new Map();
-    for (const voice of [...this.#voices].sort((a, b) => Number(a.kind === "cloned") - Number(b.kind === "cloned"))) {
+    for (const voice of [...this.#voices].sort((a, b) => Number(b.kind === "cloned") - Number(a.kind === "cloned"))) {
       const label = group(voice);
       groups.set(label, [...(groups.get(label) ?? []), voice]);
     }
@@ -109,20 +110,21 @@ export class Catalogue extends EventTarget {
   }
 }
 
-const title = (voice) => (voice.name && voice.name !== voice.voice_id ? `${voice.name} (${voice.voice_id})` : voice.voice_id);
+function title({ name, voice_id: id }) {
+  return name && name.toLowerCase() !== id.toLowerCase() ? `${name} (${id})` : name || id;
+}
 
 function group(voice) {
   if (voice.kind === "cloned") return "Cloned";
-  const [language] = voice.languages ?? [];
-  return [language && names.of(language), voice.engine].filter(Boolean).join(" · ");
+  const [first, second, ...more] = (voice.languages ?? []).map((tag) => names.of(tag));
+  const languages = [first, second, more.length && `${more.length} more`].filter(Boolean).join(", ");
+  return [languages, voice.engine].filter(Boolean).join(" · ");
 }
 
 function facts(voice) {
   const made = voice.kind === "cloned" && voice.created_at;
-  const more = (voice.languages ?? []).slice(1);
   return [
     voice.voice_id,
-    more.length && `also ${more.map((tag) => names.of(tag)).join(", ")}`,
     voice.sample_rate && `${voice.sample_rate / 1000} kHz`,
     voice.license,
     made && new Date(made).toLocaleDateString(),
