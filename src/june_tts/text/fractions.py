@@ -1,0 +1,37 @@
+"""Fractions in English: `1/2`, `2 3/4`, and the few slashed numbers that are none."""
+
+import re
+
+from june_tts.text.rules import Rule, apply, rule
+from june_tts.text.spelling import cardinal, ordinal, plural
+
+_DENOMINATORS = {"2": "half", "4": "quarter"}
+
+
+def say_fractions(text: str) -> str:
+    return apply(_RULES, text)
+
+
+def _fraction(found: re.Match[str]) -> str:
+    top, bottom = found["top"], found["bottom"]
+    whole = found["whole"]
+    if not 2 <= int(bottom) <= 100 or int(top) >= int(bottom) or len(top) > 2:
+        return f"{whole or ''} {cardinal(top)} slash {cardinal(bottom)}".strip()
+    name = _DENOMINATORS.get(bottom) or ordinal(bottom)
+    words = f"{cardinal(top)} {name if top == '1' else plural(name)}"
+    if not whole:
+        return words
+    if bottom in _DENOMINATORS and top == "1":
+        words = f"a {name}"
+    return f"{cardinal(whole)} and {words}"
+
+
+_RULES: tuple[Rule, ...] = (
+    rule(r"(?<![\w/])24/7(?![\w/])", "twenty-four seven", "/"),
+    rule(r"(?<![\w/])9/11(?![\w/])", "nine eleven", "/"),
+    rule(
+        r"(?<![\w./,])(?:(?P<whole>\d{1,4})[\s-])?(?P<top>\d{1,3})/(?P<bottom>\d{1,4})(?![\w/]|[.,]\d)",
+        _fraction,
+        "/",
+    ),
+)

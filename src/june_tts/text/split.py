@@ -1,0 +1,107 @@
+"""Normalised text in, pieces out, as soon as their end is known. The first one is short."""
+
+from collections.abc import Callable, Iterator
+
+from june_tts.text.blocks import hard_cut
+from june_tts.text.sentences import clause_ends, conjunctions, sentence_ends
+from june_tts.text.tidy import has_speech
+from june_tts.types import Pause, Piece
+
+SHORTEST_CUT = 10
+"""No cut inside a sentence leaves fewer characters on either side: fragments sound torn."""
+SHORT_SENTENCE = 12
+"""A sentence shorter than this is spoken together with the next one where both fit."""
+
+_Borders = Callable[[str, int, int], Iterator[int]]
+
+
+class Splitter:
+    """One utterance. `feed` what is known of the text, then take the pieces that are `ready`."""
+
+    def __init__(self, first_chars: int, piece_chars: int) -> None:
+        self._limit = piece_chars
+        self._first = min(first_chars, piece_chars)
+        self._rest = ""
+        self._started = False
+
+    def feed(self, text: str) -> None:
+        """Append text that ends with what separates it from the next: a blank, a newline or nothing."""
+        self._rest += text
+
+    def ready(self, final: bool = False) -> Iterator[Piece]:
+        """The pieces whose end is known; with `final` everything that is left."""
+        while self._rest:
+            cut, pause = self._next(final)
+            if not cut:
+                return
+            text, self._rest = self._rest[:cut].strip(), self._rest[cut:].lstrip(" ")
+            if self._rest.startswith("\n"):
+                self._rest = self._rest.lstrip()
+                pause = "paragraph"
+            if has_speech(text):
+                self._started = True
+                yield Piece(text, pause)
+
+    def _next(self, final: bool) -> tuple[int, Pause]:
+        line, newline, _ = self._rest.partition("\n")
+        whole = bool(newline) or final
+        end = self._sentence(line, whole)
+        sentence = line[: end or len(line)]
+        if not self._started and len(sentence) > self._first:
+            cut, pause = self._first_cut(sentence, bool(end))
+            if cut:
+                return cut, pause
+        if len(sentence) > self._limit:
+            return best_cut(sentence, self._limit)
+        return end, "sentence"
+
+    def _sentence(self, line: str, whole: bool) -> int:
+        """Where the first sentence ends, a short one together with the next; 0 while nobody knows."""
+        limit = self._limit if self._started else self._first
+        end = 0
+        for at in sentence_ends(line):
+            if end and at > limit:
+                break
+            if at == len(line) and not whole:
+                break
+            end = at
+            if end >= SHORT_SENTENCE:
+                break
+        if not end and whole:
+            return len(line)
+        return end
+
+    def _first_cut(self, sentence: str, known: bool) -> tuple[int, Pause]:
+        last = len(sentence) - SHORTEST_CUT
+        near = min(self._first, last)
+        for borders, pause in _KINDS:
+            if cut := _last(borders, sentence, near):
+                return cut, pause
+        # rather a longer first piece than a cut in the middle of a phrase
+        if len(sentence) <= 2 * self._first:
+            return 0, "none"
+        far = min(self._limit, last)
+        found = [(cut, pause) for borders, pause in _KINDS for cut in borders(sentence, near, far)]
+        return min(found, default=(0, "none"))
+
+
+def best_cut(sentence: str, limit: int) -> tuple[int, Pause]:
+    """Where to cut a sentence that is longer than `limit`: clause, conjunction, space, anywhere."""
+    near = min(limit, len(sentence) - SHORTEST_CUT)
+    least = max(SHORTEST_CUT, limit // 4)
+    for borders, pause in _KINDS:
+        cut = _last(borders, sentence, near)
+        if cut >= least:
+            return cut, pause
+    space = sentence.rfind(" ", 1, limit + 1)
+    return (space if space > 0 else hard_cut(sentence, limit)), "none"
+
+
+def _last(borders: _Borders, sentence: str, end: int) -> int:
+    # one more character, so that a border at `end` is seen with the blank after it
+    return max(
+        (cut for cut in borders(sentence, SHORTEST_CUT - 1, end + 1) if SHORTEST_CUT <= cut <= end), default=0
+    )
+
+
+_KINDS: tuple[tuple[_Borders, Pause], ...] = ((clause_ends, "clause"), (conjunctions, "none"))
