@@ -1,1 +1,161 @@
 """The one composition root: builds everything from the settings and closes it in reverse."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+import structlog
+from sqlalchemy import URL
+
+from june_tts.audio.judge import judge
+from june_tts.engine.fake import FakeEngine
+from june_tts.engine.kokoro import KokoroEngine
+from june_tts.engine.piper import PiperEngine
+from june_tts.errors import ModelUnavailable, VoiceNotFound
+from june_tts.http.middleware import BodyLimits
+from june_tts.http.services import Services
+from june_tts.ports import Engine, VoiceStore
+from june_tts.service.admission import Admission
+from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voices import VoiceLibrary
+from june_tts.settings import OPENAI_VOICES, Settings
+from june_tts.store import open_store
+from june_tts.telemetry.loop_lag import watch_loop
+from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.recorder import Recorder
+from june_tts.text import check_text, speakable
+
+CORES_PER_LANE = 4
+CLONING_ENGINES = ("fish",)
+"""Engines that june-tts knows to clone, installed or not; named where none is."""
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """Everything, started and warm; closed in reverse on leaving.
+
+    Raises:
+        ModelUnavailable: no engine could be loaded.
+        StoreUnavailable: the voice library cannot be opened.
+        VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
+    """
+    async with AsyncExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        store = await open_store(database_url(settings), settings.data_dir)
+        stack.push_async_callback(store.close)
+        engines = await _started(_engines(settings), stack)
+        library = VoiceLibrary(
+            store,
+            engines,
+            judge,
+            default_voice=settings.default_voice,
+            aliases=_aliases(settings),
+            cloning_engines_hint=CLONING_ENGINES,
+        )
+        stack.callback(library.close)
+        await _check_names(library, settings)
+        yield _services(settings, library, store, engines, stack)
+
+
+def _services(
+    settings: Settings,
+    library: VoiceLibrary,
+    store: VoiceStore,
+    engines: Sequence[Engine],
+    stack: AsyncExitStack,
+) -> Services:
+    metrics = Metrics()
+    recorder = Recorder(metrics)
+    admission = Admission(settings.max_streams)
+    lag = asyncio.create_task(watch_loop(metrics))
+    stack.callback(lag.cancel)
+    synthesizer = Synthesizer(
+        library,
+        speakable=speakable,
+        check_text=check_text,
+        admission=admission,
+        recorder=recorder,
+        max_text_chars=settings.max_text_chars,
+    )
+    return Services(
+        version=version("june-tts"),
+        synthesizer=synthesizer,
+        library=library,
+        store=store,
+        engines=engines,
+        admission=admission,
+        recorder=recorder,
+        metrics=metrics,
+        body_limits=BodyLimits(
+            settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds
+        ),
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        default_voice=settings.default_voice,
+    )
+
+
+def database_url(settings: Settings) -> str | None:
+    """PostgreSQL's URL from DATABASE_URL or the guide's DB_*; None means SQLite."""
+    if settings.database_url:
+        return settings.database_url.get_secret_value()
+    if not settings.db_host:
+        return None
+    password = settings.db_password.get_secret_value() if settings.db_password else None
+    url = URL.create(
+        "postgresql",
+        username=settings.db_user,
+        password=password,
+        host=settings.db_host,
+        port=settings.db_port,
+        database=settings.db_name,
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _engines(settings: Settings) -> list[Engine]:
+    cores = os.cpu_count() or 1
+    lanes = settings.lanes or max(1, cores // CORES_PER_LANE)
+    threads = settings.threads or max(1, cores // lanes)
+    ahead = settings.ahead_seconds
+    build: dict[str, Engine] = {
+        "piper": PiperEngine(settings.piper_dir, lanes=lanes, threads=threads, ahead_seconds=ahead),
+        "kokoro": KokoroEngine(settings.models_dir, lanes=lanes, threads=threads, ahead_seconds=ahead),
+        "fake": FakeEngine(),
+    }
+    return [build[name] for name in settings.engines]
+
+
+async def _started(engines: Sequence[Engine], stack: AsyncExitStack) -> list[Engine]:
+    """Those that start. One that cannot is left out with a warning, as long as another can."""
+    outcomes = await asyncio.gather(*(engine.start() for engine in engines), return_exceptions=True)
+    ready: list[Engine] = []
+    reasons: list[str] = []
+    for engine, outcome in zip(engines, outcomes, strict=True):
+        if isinstance(outcome, ModelUnavailable):
+            reasons.append(f"{engine.name}: {outcome}")
+            log.warning("engine left out", engine=engine.name, reason=str(outcome))
+        elif outcome is not None:
+            raise outcome
+        else:
+            ready.append(engine)
+            stack.push_async_callback(engine.close)
+    if not ready:
+        raise ModelUnavailable("no engine could be loaded: " + "; ".join(reasons))
+    return ready
+
+
+def _aliases(settings: Settings) -> dict[str, str]:
+    return dict.fromkeys(OPENAI_VOICES, settings.default_voice) | settings.voice_aliases
+
+
+async def _check_names(library: VoiceLibrary, settings: Settings) -> None:
+    for name in ("default", *settings.voice_aliases):
+        try:
+            await library.resolve(name)
+        except VoiceNotFound as missing:
+            key = "JUNE_DEFAULT_VOICE" if name == "default" else f"JUNE_VOICE_ALIASES ({name})"
+            raise VoiceNotFound(f"{key}: {missing}") from missing

@@ -65,6 +65,7 @@ class KokoroEngine:
                 files.license,
             )
             for voice_id in kokoro_voice_ids(files)
+            if kokoro_languages(voice_id)
         )
         self._lanes.start()
         await warm_up(self, self._voices[0].id)

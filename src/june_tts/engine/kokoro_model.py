@@ -13,9 +13,9 @@ from june_tts.types import Samples
 
 ESPEAK_VOICES = {
     "en-US": "en-us",
-    "en-GB": "en-gb",
+    "en-GB": "en-gb-x-rp",
     "es": "es",
-    "fr-FR": "fr-fr",
+    "fr-FR": "fr",
     "hi": "hi",
     "it": "it",
     "pt-BR": "pt-br",

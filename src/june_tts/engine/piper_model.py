@@ -19,8 +19,8 @@ FIRST_STRETCH_SECONDS = 0.35
 """Of audio, decoded first: short, for an early start, and long enough to cover the next stretch's run."""
 MOST_STRETCH_SECONDS = 3.0
 """A longer run would keep a stream that starts waiting."""
-AHEAD_SHARE = 0.5
-"""A stretch is at most this share of what the listener still has to hear."""
+AHEAD_SHARE = 1.5
+"""A stretch may last this many times what the listener still has to hear: making it takes a tenth of that."""
 
 
 class PiperModel:

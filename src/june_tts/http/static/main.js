@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { CloneForm } from "./clone.js";
-import { byId } from "./dom.js";
+import { byId, showError } from "./dom.js";
 import { Snippets } from "./snippets.js";
 import { Speaker } from "./speak.js";
 import { Catalogue } from "./voices.js";
@@ -18,7 +18,7 @@ catalogue.addEventListener("change", () => snippets.update(catalogue.selected));
 cloning.addEventListener("saved", () => catalogue.load());
 byId("voice").addEventListener("change", () => catalogue.changed());
 
-const speak = () => speaker.speak({ input: byId("text").value, voice: catalogue.selected, speed: Number(byId("speed").value) });
+const speak = () => speaker.speak({ input: byId("text").value, voice: catalogue.selected || undefined, speed: Number(byId("speed").value) });
 
 byId("speak-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -49,7 +49,7 @@ byId("speed").addEventListener("input", () => (byId("speed-value").value = `${Nu
 if (/Mac|iPhone|iPad/.test(navigator.platform)) byId("mod").textContent = "⌘";
 
 document.addEventListener("june:unauthorized", ({ detail }) => {
-  byId("key-title").textContent = api.hasKey() ? detail.message : "This server asks for an API key";
+  showError(byId("key-error"), api.hasKey() ? detail : null);
   byId("key-form").hidden = false;
 });
 byId("key-form").addEventListener("submit", (event) => {

@@ -11,7 +11,8 @@ const SNIPPETS = {
     `curl --fail-with-body ${base()}/v1/audio/speech \\`,
     ...(hasKey() ? ['  -H "Authorization: Bearer $JUNE_API_KEY" \\'] : []),
     "  -H 'Content-Type: application/json' \\",
-    `  -d '${JSON.stringify({ input: TEXT, voice, response_format: "wav" })}' \\`,
+    `  -d '{"input": ${JSON.stringify(TEXT)},`,
+    `       "voice": ${JSON.stringify(voice)}, "response_format": "wav"}' \\`,
     "  -o hello.wav",
   ],
   Python: (voice) => [

@@ -19,11 +19,13 @@ export class Catalogue extends EventTarget {
       const before = this.#voices.length ? this.selected : current;
       this.#voices = voices;
       showError(byId("voices-error"), null);
+      if (!voices.length) return this.#nothing("There are none. Add one, or put a Piper voice in the voices folder.");
       this.#menu(before, current);
       this.#list();
     } catch (error) {
-      if (!this.#voices.length) byId("voice-list").replaceChildren();
-      showError(byId("voices-error"), error);
+      const asked = error.status === 401; // the page asks for the key at its top: no need to complain here too
+      if (!this.#voices.length) this.#nothing(asked ? "They are listed once the key is known." : "");
+      showError(byId("voices-error"), asked ? null : error);
     }
   }
 
@@ -40,13 +42,19 @@ export class Catalogue extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  #nothing(why) {
+    byId("voice").replaceChildren(make("option", { value: "" }, "No voice"));
+    byId("voice").disabled = true;
+    byId("voice-list").replaceChildren(make("p", { className: "quiet" }, why));
+  }
+
   #menu(wanted, current) {
     const select = byId("voice");
     const ids = this.#voices.map((voice) => voice.voice_id);
     const groups = [...this.#groups()].map(([label, voices]) =>
       make("optgroup", { label }, ...voices.map((voice) => make("option", { value: voice.voice_id }, title(voice)))));
     select.replaceChildren(...groups);
-    select.disabled = !ids.length;
+    select.disabled = false;
     select.value = [wanted, current, ids[0]].find((id) => ids.includes(id)) ?? "";
   }
 

@@ -1,0 +1,36 @@
+"""Puts the HTTP surface together: routes, errors, middleware. Nothing here decides anything."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from june_tts.errors import JuneError
+from june_tts.http.errors import on_http_exception, on_june_error, on_validation_error
+from june_tts.http.middleware import Bodies, Key, RequestIds
+from june_tts.http.routes import health, june, openai, openai_voices
+from june_tts.http.routes.pages import page_routes
+from june_tts.http.services import Services
+
+PROTECTED = ("/api/", "/v1/", "/stats")
+DESCRIPTION = """Text in, speech out, sent while it is being made.
+
+`/v1/audio/speech` is OpenAI's API, `/api/…` is June's own. Errors name the field, its value and what was
+expected. Every reply carries `x-request-id`."""
+
+
+def create_app(given: Services) -> FastAPI:
+    app = FastAPI(
+        title="june-tts", version=given.version, description=DESCRIPTION, license_info={"name": "Apache-2.0"}
+    )
+    app.state.services = given
+    for api in (openai, openai_voices, june, health):
+        app.include_router(api.router)
+    app.router.routes.extend(page_routes())
+    app.add_exception_handler(JuneError, on_june_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    # the last one added is the first to see a request
+    app.add_middleware(Bodies, limits=given.body_limits)
+    app.add_middleware(Key, api_key=given.api_key, protected=PROTECTED)
+    app.add_middleware(RequestIds)
+    return app

@@ -1,0 +1,61 @@
+"""A response that is audio while it is being made."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+
+class AudioResponse(Response):
+    """Streams a generator and stops it the moment the client hangs up.
+
+    The first bytes are awaited before the headers go out, so that an error up to there gets its true status.
+    A later one cuts the connection without the final chunk: the client sees that the audio is not whole.
+    """
+
+    def __init__(
+        self,
+        content: AsyncGenerator[bytes, None],
+        *,
+        media_type: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._content = content
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        self.init_headers(headers)
+        self.headers["Cache-Control"] = "no-store"
+        # a proxy that collects the reply would undo the streaming
+        self.headers["X-Accel-Buffering"] = "no"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = asyncio.create_task(self._stream(send))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait({stream, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # also where this task itself is cancelled: nothing may go on working for a client that left
+            for task in (stream, gone):
+                if not task.done():
+                    task.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+        with suppress(asyncio.CancelledError):
+            await stream
+
+    async def _stream(self, send: Send) -> None:
+        async with aclosing(self._content) as content:
+            first = await anext(content, b"")
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for data in content:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,110 @@
+"""Liveness, readiness, the guide's detailed health, counts and metrics."""
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, Response
+
+from june_tts.errors import StoreUnavailable
+from june_tts.http.services import Services, services
+from june_tts.telemetry.recorder import Totals
+
+router = APIRouter(tags=["Health"])
+
+Given = Annotated[Services, Depends(services)]
+PING_SECONDS = 2.0
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/health/ready", responses={503: {"description": "Stopping: send no new requests"}})
+async def ready(given: Given) -> Response:
+    """The server takes new requests. The socket opens only after the engines are warm."""
+    if given.admission.draining:
+        return JSONResponse({"status": "draining"}, 503)
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/health")
+async def health(given: Given) -> dict[str, Any]:
+    """The whole picture: 200 while the server can speak, with `degraded` where a part is missing."""
+    database = await _answers(given)
+    totals = given.recorder.totals
+    voices = [voice for engine in given.engines for voice in engine.voices()]
+    return {
+        "status": "ok" if database and voices else "degraded",
+        "timestamp": time.time(),
+        "uptime_seconds": time.time() - given.started_at,
+        "version": given.version,
+        "services": {
+            "engines": {engine.name: bool(engine.voices()) for engine in given.engines},
+            "livekit": given.livekit_url is not None,
+            "database": database,
+        },
+        "resources": {"gpu_available": False, **_memory()},
+        "model": {
+            "loaded": bool(voices),
+            "current_voice": given.default_voice,
+            "voices_cached": len(voices),
+        },
+        "metrics": {
+            "total_requests": totals.requests,
+            "active_requests": totals.active,
+            "avg_latency_ms": _mean_ms(totals.latency_seconds, totals),
+        },
+    }
+
+
+@router.get("/stats")
+async def stats(given: Given) -> dict[str, Any]:
+    """Counts since the server started."""
+    totals = given.recorder.totals
+    return {
+        "uptime_seconds": time.time() - given.started_at,
+        "total_requests": totals.requests,
+        "succeeded": totals.succeeded,
+        "failed": totals.failed,
+        "cancelled": totals.cancelled,
+        "refused": totals.refused,
+        "active_requests": totals.active,
+        "characters": totals.characters,
+        "audio_seconds": round(totals.audio_seconds, 3),
+        "avg_latency_ms": _mean_ms(totals.latency_seconds, totals),
+        "avg_ttfa_ms": _mean_ms(totals.ttfa_seconds, totals),
+    }
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(given: Given) -> Response:
+    """Prometheus's text format."""
+    return Response(given.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _answers(given: Services) -> bool:
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            await given.store.ping()
+    except (StoreUnavailable, TimeoutError):
+        return False
+    return True
+
+
+def _mean_ms(seconds: float, totals: Totals) -> float:
+    return round(1000 * seconds / totals.succeeded, 1) if totals.succeeded else 0.0
+
+
+def _memory() -> dict[str, int]:
+    """Resident memory of this process in MB, where the system tells (Linux)."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[1])
+    except (OSError, ValueError):
+        return {}
+    return {"memory_rss_mb": pages * 4096 // 2**20}

@@ -1,0 +1,133 @@
+"""June's own API: `/api/tts/synthesize` and the voice library under `/api/voices`."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from june_tts.errors import NotConfigured
+from june_tts.http.routes.docs import AUDIO_REPLY, REFUSALS
+from june_tts.http.services import Services, request_id, services
+from june_tts.http.speech import speech_response
+from june_tts.types import ClonedVoice, Format, Sampling, SpeechRequest, Voice
+
+router = APIRouter(prefix="/api", tags=["June"])
+
+Given = Annotated[Services, Depends(services)]
+
+
+class SynthesizeBody(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"text": "Good morning. It is half past nine.", "voice_id": "default"}]
+        },
+    )
+
+    text: str = Field(description="The text to speak.")
+    room_name: str | None = Field(
+        None, max_length=300, description="A LiveKit room to speak into; absent: the reply is the audio."
+    )
+    language: str | None = Field("en", max_length=40, description="BCP 47; must be one the voice speaks.")
+    voice_id: str = Field("default", max_length=300, description="A voice of `/api/voices`.")
+    temperature: float | None = Field(
+        None, ge=0, le=2, allow_inf_nan=False, description="How freely speech is drawn."
+    )
+    top_p: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="Refused by engines that do not sample."
+    )
+    repetition_penalty: float | None = Field(
+        None, ge=0.5, le=2, allow_inf_nan=False, description="Refused by engines that do not sample."
+    )
+    seed: int | None = Field(None, ge=0, lt=2**31, description="Same seed, same speech, where possible.")
+    speed: float = Field(1.0, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo.")
+    audio_format: Format = Field("wav", description="Of the reply, where it is audio.")
+    sample_rate: int | None = Field(None, ge=8_000, le=192_000, description="Hz; absent: the engine's own.")
+
+
+@router.post("/tts/synthesize", responses=AUDIO_REPLY | REFUSALS, response_class=Response)
+async def synthesize(
+    body: SynthesizeBody, given: Given, ident: Annotated[str, Depends(request_id)]
+) -> Response:
+    """Speak a text. Without `room_name` the reply is the audio, sent while it is being made."""
+    if body.room_name is not None:
+        raise NotConfigured(
+            "room_name: this server is not connected to LiveKit. Set LIVEKIT_URL, LIVEKIT_API_KEY and "
+            "LIVEKIT_API_SECRET on a release that speaks into rooms, or leave room_name out to get the audio",
+            param="room_name",
+        )
+    sampling = Sampling(body.temperature, body.top_p, body.repetition_penalty, body.seed)
+    request = SpeechRequest(ident, body.text, body.voice_id, body.language, body.speed, sampling)
+    return speech_response(given, request, body.audio_format, body.sample_rate)
+
+
+@router.get("/voices", responses=REFUSALS)
+async def voices(given: Given) -> dict[str, Any]:
+    """Every voice that can be named in a request, built-in ones first."""
+    found = [voice_json(voice) for voice in await given.library.catalogue()]
+    return {"total": len(found), "voices": found, "current_voice": given.default_voice}
+
+
+@router.post("/voices/clone", responses=REFUSALS)
+async def clone(
+    given: Given,
+    voice_id: Annotated[str, Form(description="1 to 100 letters, digits, `_`, `.` or `-`.")],
+    voice_name: Annotated[str, Form(description="A name for people, up to 255 characters.")],
+    file: Annotated[UploadFile, File(description="3 to 60 s of speech: WAV, MP3, FLAC, M4A, OGG or WebM.")],
+    transcript: Annotated[str | None, Form(description="The words that are spoken in it.")] = None,
+    language: Annotated[str | None, Form(description="BCP 47.")] = None,
+) -> dict[str, Any]:
+    """Add a voice from a recording. The recording is judged first, and the report is in the reply."""
+    kept = await given.library.clone(voice_id, voice_name, await file.read(), transcript, language)
+    return {"status": "success", "voice_name": kept.name, **cloned_json(kept)}
+
+
+@router.get("/voices/{voice_id}", responses=REFUSALS)
+async def voice(voice_id: str, given: Given) -> dict[str, Any]:
+    """One voice; a cloned one with its report."""
+    found = await given.library.resolve(voice_id)
+    if found.kind == "builtin":
+        return voice_json(found)
+    return voice_json(found) | cloned_json(await given.library.get(voice_id))
+
+
+@router.get("/voices/{voice_id}/audio", responses=REFUSALS, response_class=Response)
+async def recording(voice_id: str, given: Given) -> Response:
+    """The recording of a cloned voice, as it was uploaded."""
+    data = await given.library.audio(voice_id)
+    return Response(
+        data, media_type="application/octet-stream", headers={"Content-Disposition": "attachment"}
+    )
+
+
+@router.delete("/voices/{voice_id}", responses=REFUSALS)
+async def remove(voice_id: str, given: Given) -> dict[str, Any]:
+    """Remove a cloned voice."""
+    await given.library.remove(voice_id)
+    return {"status": "success", "voice_id": voice_id}
+
+
+def voice_json(voice: Voice) -> dict[str, Any]:
+    """A catalogue entry on the wire."""
+    entry = asdict(voice)
+    entry["voice_id"] = entry.pop("id")
+    entry["created_at"] = voice.created_at.isoformat() if voice.created_at else None
+    return entry
+
+
+def cloned_json(kept: ClonedVoice) -> dict[str, Any]:
+    """What is known of a cloned voice."""
+    return {
+        "voice_id": kept.voice_id,
+        "name": kept.name,
+        "sha256": kept.sha256,
+        "audio_bytes": kept.audio_bytes,
+        "audio_duration_seconds": kept.report.duration if kept.report else None,
+        "transcript": kept.transcript,
+        "language": kept.language,
+        "report": asdict(kept.report) if kept.report else None,
+        "created_at": kept.created_at.isoformat(),
+        "updated_at": kept.updated_at.isoformat(),
+    }

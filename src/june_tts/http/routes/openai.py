@@ -1,0 +1,104 @@
+"""OpenAI's speech API: `/v1/audio/speech`, `/v1/models`."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from june_tts.errors import InvalidRequest, UnsupportedParameter
+from june_tts.http.audio_response import AudioResponse
+from june_tts.http.errors import ModelNotFound
+from june_tts.http.routes.docs import AUDIO_REPLY, REFUSALS
+from june_tts.http.services import Services, request_id, services
+from june_tts.http.speech import speech_response, spoken_bytes
+from june_tts.http.sse import speech_events
+from june_tts.types import Format, SpeechRequest
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+PCM_RATE = 24_000
+"""Hz. OpenAI's `pcm` has no header, so its clients assume this rate."""
+ANY_ENGINE = ("june", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+"""Model names that leave the choice of the engine to the voice."""
+
+
+class VoiceRef(BaseModel):
+    """A voice named by an object, as newer clients do."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str = Field(min_length=1, max_length=300)
+
+
+class SpeechBody(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"model": "june", "input": "Good morning. It is half past nine.", "voice": "alloy"},
+                {"model": "tts-1", "input": "Hello!", "voice": "joe", "response_format": "wav", "speed": 1.2},
+            ]
+        },
+    )
+
+    input: str = Field(description="The text to speak.")
+    model: str = Field("june", max_length=200, description="`june`, an OpenAI model name, or an engine.")
+    voice: str | VoiceRef = Field("alloy", description="A voice id, or an object with its `id`.")
+    response_format: Format = Field("mp3", description="Container and codec of the reply.")
+    speed: float = Field(1.0, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo; 2 is twice as fast.")
+    instructions: str | None = Field(
+        None, description="Refused unless empty: no engine here can follow instructions."
+    )
+    stream_format: Literal["audio", "sse"] = Field("audio", description="Raw audio, or events with base64.")
+    sample_rate: int | None = Field(
+        None, ge=8_000, le=192_000, description="Hz (an extension). `pcm` is 24000 unless this is given."
+    )
+
+
+@router.post("/audio/speech", responses=AUDIO_REPLY | REFUSALS, response_class=Response)
+async def speech(
+    body: SpeechBody,
+    given: Annotated[Services, Depends(services)],
+    ident: Annotated[str, Depends(request_id)],
+) -> Response:
+    """Speak a text. The audio is sent while it is being made; hanging up stops the work."""
+    voice_id = body.voice if isinstance(body.voice, str) else body.voice.id
+    await _check_model(body.model, voice_id, given)
+    if body.instructions and body.instructions.strip():
+        raise UnsupportedParameter("instructions: no engine here can follow them", param="instructions")
+    request = SpeechRequest(ident, body.input, voice_id, speed=body.speed)
+    rate = body.sample_rate or (PCM_RATE if body.response_format == "pcm" else None)
+    if body.stream_format == "sse":
+        audio = spoken_bytes(given, request, body.response_format, rate)
+        return AudioResponse(speech_events(audio, body.input), media_type="text/event-stream")
+    return speech_response(given, request, body.response_format, rate)
+
+
+@router.get("/models", responses=REFUSALS)
+async def models(given: Annotated[Services, Depends(services)]) -> dict[str, Any]:
+    """The model names that `/v1/audio/speech` takes."""
+    names = [*ANY_ENGINE, *(engine.name for engine in given.engines)]
+    return {
+        "object": "list",
+        "data": [
+            {"id": name, "object": "model", "created": int(given.started_at), "owned_by": "june-tts"}
+            for name in names
+        ],
+    }
+
+
+async def _check_model(model: str, voice_id: str, given: Services) -> None:
+    """An engine's name must be the one that speaks the voice; OpenAI's names, dated or not, fit all."""
+    if model.startswith(ANY_ENGINE):
+        return
+    names = [engine.name for engine in given.engines]
+    if model not in names:
+        raise ModelNotFound(
+            f"the model {model[:60]!r} does not exist: expected one of {', '.join([*ANY_ENGINE, *names])}",
+            param="model",
+        )
+    engine = given.library.engine_for(await given.library.resolve(voice_id))
+    if engine.name != model:
+        raise InvalidRequest(
+            f"model is {model!r}: the voice {voice_id[:60]!r} is spoken by {engine.name}", param="model"
+        )

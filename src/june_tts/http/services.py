@@ -1,0 +1,45 @@
+"""What the routes are given; built by `bootstrap.py`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import time
+
+from starlette.requests import Request
+
+from june_tts.http.middleware import BodyLimits
+from june_tts.ports import Engine, VoiceStore
+from june_tts.service.admission import Admission
+from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voices import VoiceLibrary
+from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    version: str
+    synthesizer: Synthesizer
+    library: VoiceLibrary
+    store: VoiceStore
+    engines: Sequence[Engine]
+    admission: Admission
+    recorder: Recorder
+    metrics: Metrics
+    body_limits: BodyLimits
+    api_key: str | None
+    default_voice: str
+    livekit_url: str | None = None
+    started_at: float = field(default_factory=time)
+    """Wall clock, seconds since 1970."""
+
+
+def services(request: Request) -> Services:
+    """The dependency that every route takes."""
+    found: Services = request.app.state.services
+    return found
+
+
+def request_id(request: Request) -> str:
+    """The id that the middleware gave this request."""
+    found: str = request.state.request_id
+    return found

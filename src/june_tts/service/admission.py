@@ -1,0 +1,35 @@
+"""A bounded number of streams at once; one more is refused at once rather than queued without limit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from june_tts.errors import Overloaded
+
+RETRY_AFTER_SECONDS = 1.0
+
+
+class Admission:
+    def __init__(self, max_streams: int) -> None:
+        self._max = max_streams
+        self.active = 0
+        self.draining = False
+        """Set on shutdown: what plays may finish, nothing new is admitted."""
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place while a stream is served.
+
+        Raises:
+            Overloaded: every place is taken, or the server is stopping.
+        """
+        if self.draining:
+            raise Overloaded("this server is stopping: try another one", retry_after=RETRY_AFTER_SECONDS)
+        if self.active >= self._max:
+            raise Overloaded(
+                f"all {self._max} streams are taken: try again in a moment", retry_after=RETRY_AFTER_SECONDS
+            )
+        self.active += 1
+        try:
+            yield
+        finally:
+            self.active -= 1

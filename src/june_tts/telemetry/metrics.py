@@ -1,0 +1,78 @@
+"""Every metric: name, labels, buckets. The guide's names stay; `docs/reference/metrics.md` lists them."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+TTFA_BUCKETS = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0)
+GAP_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
+TEXT_BUCKETS = (10, 25, 50, 100, 200, 400, 800, 1600, 5000, 20_000, 100_000)
+RTF_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 3.0)
+LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+
+MOST_VOICE_LABELS = 100
+"""Voice ids that get series of their own; a flood of new ones is counted as `other`."""
+
+
+class Metrics:
+    """One registry per server, so that two servers in one process (tests) do not share counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        ProcessCollector(registry=r)
+        self.requests = Counter("tts_requests", "Requests ended, by how", ["voice_id", "status"], registry=r)
+        self.latency = Histogram(
+            "tts_latency_seconds",
+            "From the request to its last audio",
+            ["voice_id"],
+            buckets=LATENCY_BUCKETS,
+            registry=r,
+        )
+        self.ttfa = Histogram(
+            "tts_ttfa_seconds",
+            "From the request to its first audio, as the engine made it",
+            ["engine"],
+            buckets=TTFA_BUCKETS,
+            registry=r,
+        )
+        self.gap = Histogram(
+            "tts_chunk_gap_seconds",
+            "Between two chunks of one stream",
+            ["engine"],
+            buckets=GAP_BUCKETS,
+            registry=r,
+        )
+        self.underruns = Counter(
+            "tts_underruns",
+            "Times that a listener who started at first audio would have run out of sound",
+            ["engine"],
+            registry=r,
+        )
+        self.rtf = Histogram(
+            "tts_rtf", "Time spent per second of audio", ["engine"], buckets=RTF_BUCKETS, registry=r
+        )
+        self.audio = Counter("tts_audio_seconds", "Audio made, in seconds", ["engine"], registry=r)
+        self.text_length = Histogram(
+            "tts_text_length_chars", "Length of the text", buckets=TEXT_BUCKETS, registry=r
+        )
+        self.active = Gauge("tts_active_requests", "Streams being served", registry=r)
+        self.refused = Counter("tts_refused", "Requests refused before any work", ["code"], registry=r)
+        self.loop_lag = Histogram(
+            "tts_event_loop_lag_seconds",
+            "How late the event loop ran a timer",
+            buckets=LAG_BUCKETS,
+            registry=r,
+        )
+        self._voices: set[str] = set()
+
+    def voice_label(self, voice_id: str) -> str:
+        """The label for a voice that exists, bounded in number."""
+        if voice_id not in self._voices:
+            if len(self._voices) >= MOST_VOICE_LABELS:
+                return "other"
+            self._voices.add(voice_id)
+        return voice_id
+
+    def expose(self) -> bytes:
+        """Prometheus's text format."""
+        return generate_latest(self.registry)

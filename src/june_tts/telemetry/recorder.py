@@ -1,0 +1,114 @@
+"""Watches one stream from request to end and tells the metrics and the log. Never sees the text."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from june_tts.telemetry.metrics import Metrics
+
+Status = Literal["success", "error", "cancelled"]
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Since the server started; what `/stats` and `/health` show."""
+
+    requests: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    refused: int = 0
+    characters: int = 0
+    audio_seconds: float = 0.0
+    latency_seconds: float = 0.0
+    ttfa_seconds: float = 0.0
+    active: int = 0
+
+
+class Recorder:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.totals = Totals()
+
+    def refused(self, code: str) -> None:
+        """A request was refused before it cost anything."""
+        self.totals.refused += 1
+        self._metrics.refused.labels(code).inc()
+
+    def begin(self, request_id: str, voice_id: str, engine: str, characters: int) -> "Watch":
+        """A stream was admitted; call `end` on what is returned exactly once."""
+        self.totals.requests += 1
+        self.totals.active += 1
+        self.totals.characters += characters
+        self._metrics.active.inc()
+        self._metrics.text_length.observe(characters)
+        return Watch(self, self._metrics, request_id, voice_id, engine)
+
+
+class Watch:
+    """One stream. All times in seconds."""
+
+    def __init__(
+        self, recorder: Recorder, metrics: Metrics, request_id: str, voice_id: str, engine: str
+    ) -> None:
+        self._recorder = recorder
+        self._metrics = metrics
+        self._request_id = request_id
+        self._voice_id = voice_id
+        self._engine = engine
+        self._began = time.monotonic()
+        self._first: float | None = None
+        self._last = self._began
+        self._audio = 0.0
+
+    def chunk(self, seconds: float) -> None:
+        """A chunk of audio was made."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            self._metrics.ttfa.labels(self._engine).observe(now - self._began)
+        else:
+            self._metrics.gap.labels(self._engine).observe(now - self._last)
+            if now > self._first + self._audio:
+                self._metrics.underruns.labels(self._engine).inc()
+        self._last = now
+        self._audio += seconds
+        self._metrics.audio.labels(self._engine).inc(seconds)
+
+    def end(self, status: Status) -> None:
+        """The stream is over."""
+        took = time.monotonic() - self._began
+        label = self._metrics.voice_label(self._voice_id)
+        self._metrics.active.dec()
+        self._metrics.requests.labels(label, status).inc()
+        self._total(status, took)
+        if status == "success":
+            self._metrics.latency.labels(label).observe(took)
+            if self._audio:
+                self._metrics.rtf.labels(self._engine).observe(took / self._audio)
+        log.info(
+            "utterance ended",
+            request_id=self._request_id,
+            voice_id=self._voice_id,
+            engine=self._engine,
+            status=status,
+            seconds=round(took, 3),
+            ttfa_seconds=None if self._first is None else round(self._first - self._began, 3),
+            audio_seconds=round(self._audio, 3),
+        )
+
+    def _total(self, status: Status, took: float) -> None:
+        totals = self._recorder.totals
+        totals.active -= 1
+        totals.audio_seconds += self._audio
+        if status == "success":
+            totals.succeeded += 1
+            totals.latency_seconds += took
+            totals.ttfa_seconds += (self._first or self._last) - self._began
+        elif status == "cancelled":
+            totals.cancelled += 1
+        else:
+            totals.failed += 1

@@ -1,0 +1,23 @@
+"""Kokoro is fed its own alphabet, in runs that fit its context."""
+
+import pytest
+
+from june_tts.engine.kokoro_phonemes import MOST_TOKENS, kokoro_phonemes, tokens
+from june_tts.engine.phonemes import Espeak
+from june_tts.models.embedded import kokoro_vocab
+
+pytestmark = pytest.mark.integration
+
+
+def test_english_phonemes_are_kokoros_own() -> None:
+    ipa = Espeak().sentences("I say, choose the boat now, boy.", "en-us")[0]
+    phonemes = kokoro_phonemes(ipa, "en-US")
+    assert set("IAʧOWY") <= set(phonemes)
+    assert all(phoneme in kokoro_vocab() for phoneme in phonemes)
+
+
+def test_text_longer_than_the_context_is_cut_at_a_border() -> None:
+    vocab = kokoro_vocab()
+    runs = tokens("ab, " * 400, vocab)
+    assert all(len(run) <= MOST_TOKENS for run in runs)
+    assert sum(len(run) for run in runs) >= 400 * 3
