@@ -1,7 +1,7 @@
 """An uploaded recording, decoded in memory with limits on everything that its bytes may claim.
 
-The bytes come from strangers. Only the demuxers and decoders of the promised formats are allowed, nothing
-that they name outside the bytes is opened, and decoding stops as soon as the recording is too long.
+The bytes come from strangers: see `sniff.py` for what never reaches libav. Only the decoders of the promised
+formats are allowed, nothing that the bytes name is opened, and decoding stops once it has gone on too long.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from june_tts.audio.cutoff import is_mp3_frame, is_short_mp3_frame, is_short_ogg
 from june_tts.audio.pcm import clean
-from june_tts.audio.wav import stated_seconds
+from june_tts.audio.sniff import container_of, mp4_overclaims, strip_id3
+from june_tts.audio.wav import find_data
 from june_tts.errors import InvalidRecording
 from june_tts.types import Samples
 
@@ -28,10 +29,10 @@ DEMUXERS = {
     "flac": "flac",
     "aac": "aac",
     "ogg": "ogg",
-    "mov,mp4,m4a,3gp,3g2,mj2": "m4a",
-    "matroska,webm": "webm",
+    "m4a": "mov",
+    "webm": "matroska",
 }
-"""The only demuxers that are tried, by libav's name: no playlist, no concat, nothing that opens files."""
+"""libav's name for the demuxer of each container."""
 
 DECODERS = (
     *("aac", "alac", "flac", "mp3", "mp3float", "opus", "libopus", "vorbis"),
@@ -80,11 +81,33 @@ def decode(data: bytes, *, max_seconds: float) -> Decoded:
     """
     if not data:
         refuse(f"it has 0 bytes: {EXPECTED}")
+    data = strip_id3(data)
+    name = container_of(data)
+    if name is None:
+        refuse(f"{_found(data)}: {EXPECTED}")
+    data, stated = _check_claims(name, data)
     try:
-        with _open(data) as container:
-            return _decode(container, data, max_seconds)
+        with _open(name, data) as container:
+            return _decode(container, name, stated, max_seconds)
     except (av.FFmpegError, ValueError, MemoryError, OverflowError) as bad:
-        raise InvalidRecording(f"file: {_found(data)} cannot be read: {EXPECTED}", param="file") from bad
+        raise InvalidRecording(
+            f"file: it is damaged or cut off: {len(data)} bytes of {name} cannot be read", param="file"
+        ) from bad
+
+
+def _check_claims(name: str, data: bytes) -> tuple[bytes, float | None]:
+    """The bytes to decode, and the duration that a WAV header states."""
+    if name == "m4a" and mp4_overclaims(data):
+        refuse("it is damaged or cut off: its MP4 header claims more than there is")
+    if name == "ogg" and is_short_ogg(data):
+        refuse("it is cut off: its last page is not complete")
+    if name != "wav":
+        return data, None
+    found = find_data(data)
+    if found is None:
+        refuse("it is damaged or cut off: its WAV header leads to no samples")
+    # what follows the samples is of no use, and libav would read it
+    return data[: found.end], found.stated_seconds
 
 
 def refuse(reason: str) -> Never:
@@ -92,14 +115,19 @@ def refuse(reason: str) -> Never:
     raise InvalidRecording(f"file: {reason}", param="file")
 
 
-def _open(data: bytes) -> InputContainer:
+def _open(name: str, data: bytes) -> InputContainer:
     options = {
-        "format_whitelist": ",".join(DEMUXERS),
+        "format_whitelist": ",".join(DEMUXERS.values()),
         "codec_whitelist": ",".join(DECODERS),
         "protocol_whitelist": "",
     }
     return av.open(
-        BytesIO(data), "r", container_options=options, metadata_errors="replace", io_open=_open_nothing
+        BytesIO(data),
+        "r",
+        format=DEMUXERS[name],
+        container_options=options,
+        metadata_errors="replace",
+        io_open=_open_nothing,
     )
 
 
@@ -108,15 +136,15 @@ def _open_nothing(url: str, flags: int, options: dict[str, str]) -> Never:
     raise ValueError("the recording refers to another file")
 
 
-def _decode(container: InputContainer, data: bytes, max_seconds: float) -> Decoded:
-    name = DEMUXERS[container.format.name]
+def _decode(container: InputContainer, name: str, stated: float | None, max_seconds: float) -> Decoded:
     if not container.streams.audio:
-        refuse(f"{_found(data)} has no audio in it: {EXPECTED}")
-    stated = _stated(container, name, data)
+        refuse(f"its {name} container has no audio in it: {EXPECTED}")
+    if container.duration is not None and name != "wav":
+        stated = container.duration / av.time_base
     if stated is not None and stated > max_seconds and name not in GUESSED_DURATION:
         _refuse_length(f"{stated:.1f} s", max_seconds)
     mix = _Mix(max_seconds)
-    for frame in _frames(container, name, data):
+    for frame in _frames(container, name):
         mix.add(frame)
     return mix.result(name, stated)
 
@@ -150,10 +178,8 @@ class _Mix:
         return Decoded(np.concatenate(self._parts), self._rate, self._channels, name)
 
 
-def _frames(container: InputContainer, name: str, data: bytes) -> Iterator[av.AudioFrame]:
+def _frames(container: InputContainer, name: str) -> Iterator[av.AudioFrame]:
     """Every frame of the first audio stream. Raises: InvalidRecording at the first that is damaged."""
-    if name == "ogg" and is_short_ogg(data):
-        refuse("it is cut off: its last page is not complete")
     stream = container.streams.audio[0]
     if not stream.codec_context:  # None where the codec is not one of DECODERS, whatever the annotation says
         refuse(f"its codec cannot be read: {EXPECTED}")
@@ -167,8 +193,7 @@ def _frames(container: InputContainer, name: str, data: bytes) -> Iterator[av.Au
             if name == "mp3" and not is_mp3_frame(bytes(packet)):
                 continue  # a tag that libav does not know
             raise InvalidRecording(
-                f"file: it is damaged or cut off: {_found(data)}, of which the audio {_where(packet)} cannot "
-                "be decoded",
+                f"file: it is damaged or cut off: its {name} audio cannot be decoded {_where(packet)}",
                 param="file",
             ) from bad
 
@@ -177,13 +202,6 @@ def _where(packet: "av.Packet[av.AudioStream]") -> str:
     if packet.pts is None or packet.time_base is None:
         return "somewhere"
     return f"at {float(packet.pts * packet.time_base):.1f} s"
-
-
-def _stated(container: InputContainer, name: str, data: bytes) -> float | None:
-    """Seconds that the header claims, None where it claims nothing."""
-    if name == "wav":
-        return stated_seconds(data)
-    return None if container.duration is None else container.duration / av.time_base
 
 
 def _check(frame: av.AudioFrame) -> tuple[int, int]:

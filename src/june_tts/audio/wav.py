@@ -1,6 +1,7 @@
 """The header of a WAV file whose length is not known yet."""
 
 import struct
+from dataclasses import dataclass
 
 UNKNOWN_DATA_BYTES = 0x7FFF_FFDA
 """Stated size of the sample data: the largest even number for which the whole fits in 31 bits.
@@ -31,10 +32,20 @@ def stream_header(sample_rate: int) -> bytes:
     return riff + struct.pack("<4sI", b"fmt ", FORMAT_BYTES) + form + data
 
 
-def stated_seconds(data: bytes) -> float | None:
-    """Duration that the header of a whole WAV file in memory claims; None where it is left open.
+@dataclass(frozen=True, slots=True)
+class WavData:
+    """Where the samples of a whole WAV file in memory are."""
 
-    libav trims the claim to what is there, which hides that a file is cut off.
+    end: int
+    """Bytes from the file's start; after it there may be more chunks."""
+    stated_seconds: float | None
+    """Duration that the header claims, before it is compared with what is there; None where it is open."""
+
+
+def find_data(data: bytes) -> WavData | None:
+    """None where there is no data, no format, or a chunk before the data claims more than the file has.
+
+    libav allocates what a chunk claims, up to 4 GB, and hides that the data are shorter than they claim.
     """
     at, byte_rate = len(b"RIFF....WAVE"), 0
     for _ in range(MAX_CHUNKS):
@@ -42,9 +53,17 @@ def stated_seconds(data: bytes) -> float | None:
             return None
         name, size = struct.unpack_from("<4sI", data, at)
         at += 8
-        if name == b"fmt " and at + 12 <= len(data):
-            (byte_rate,) = struct.unpack_from("<I", data, at + 8)
         if name == b"data":
-            return None if size == 0 or size >= OPEN_BYTES or not byte_rate else size / byte_rate
+            return _data_from(at, size, byte_rate, len(data))
+        if name == b"fmt " and at + FORMAT_BYTES <= len(data):
+            (byte_rate,) = struct.unpack_from("<I", data, at + 8)
         at += size + size % 2
     return None
+
+
+def _data_from(at: int, size: int, byte_rate: int, total: int) -> WavData | None:
+    if not byte_rate:
+        return None
+    if size == 0 or size >= OPEN_BYTES:
+        return WavData(total, None)
+    return WavData(min(at + size, total), size / byte_rate)
