@@ -1,7 +1,9 @@
 """Puts the HTTP surface together: routes, errors, middleware. Nothing here decides anything."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from june_tts.errors import JuneError
@@ -19,12 +21,19 @@ expected. Every reply carries `x-request-id`."""
 
 
 def create_app(given: Services) -> FastAPI:
-    app = FastAPI(
-        title="june-tts", version=given.version, description=DESCRIPTION, license_info={"name": "Apache-2.0"}
+    # offline: FastAPI's own /docs loads its scripts from the internet
+    app = FastAPIOffline(
+        title="june-tts",
+        version=given.version,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0"},
+        redoc_url=None,
     )
     app.state.services = given
     for api in (openai, openai_voices, june, health):
-        app.include_router(api.router)
+        # only for the document: the middleware is what asks for the key
+        shown = [Depends(HTTPBearer(auto_error=False))] if given.api_key and api is not health else []
+        app.include_router(api.router, dependencies=shown)
     app.router.routes.extend(page_routes())
     app.add_exception_handler(JuneError, on_june_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 
+import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from june_tts.errors import JuneError
+
+log = structlog.get_logger(__name__)
 
 
 class AudioResponse(Response):
@@ -51,8 +56,13 @@ class AudioResponse(Response):
             first = await anext(content, b"")
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": first, "more_body": True})
-            async for data in content:
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+            try:
+                async for data in content:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+            except JuneError as error:
+                # returning without the last message makes the server cut the connection
+                log.error("audio cut short", code=error.code, reason=str(error))
+                return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,0 +1,71 @@
+"""The whole HTTP surface over a fake engine and a store in memory: no model, no socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from fastapi import FastAPI
+from june_tts.audio.judge import judge
+
+from june_tts.engine.fake import FakeEngine
+from june_tts.http.app import create_app
+from june_tts.http.middleware import BodyLimits
+from june_tts.http.services import Services
+from june_tts.service.admission import Admission
+from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voices import VoiceLibrary
+from june_tts.store.memory import MemoryVoiceStore
+from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.recorder import Recorder
+from june_tts.text import check_text, speakable
+
+MAX_CHARS = 5000
+
+
+@dataclass(frozen=True)
+class FakeServer:
+    app: FastAPI
+    engine: FakeEngine
+    services: Services
+    http: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def fake_server(
+    engine: FakeEngine | None = None, *, api_key: str | None = None, max_streams: int = 4
+) -> AsyncIterator[FakeServer]:
+    """A client on a server of its own, with the default voice `fake`."""
+    engine = engine or FakeEngine()
+    metrics = Metrics()
+    recorder = Recorder(metrics)
+    admission = Admission(max_streams)
+    store = MemoryVoiceStore()
+    library = VoiceLibrary(store, [engine], judge, "fake", {"alloy": "fake"}, ["fish"])
+    synthesizer = Synthesizer(
+        library,
+        speakable=speakable,
+        check_text=check_text,
+        admission=admission,
+        recorder=recorder,
+        max_text_chars=MAX_CHARS,
+    )
+    limits = BodyLimits(max_body_bytes=65_536, max_upload_bytes=2_000_000, timeout_seconds=0.5)
+    services = Services(
+        version="0",
+        synthesizer=synthesizer,
+        library=library,
+        store=store,
+        engines=[engine],
+        admission=admission,
+        recorder=recorder,
+        metrics=metrics,
+        body_limits=limits,
+        api_key=api_key,
+        default_voice="fake",
+    )
+    app = create_app(services)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://june") as http:
+        yield FakeServer(app, engine, services, http)
+    library.close()
