@@ -47,8 +47,8 @@ MAX_CHANNELS = 8
 
 MISSING_SHARE = 0.05
 """A recording that decodes to this much less than its header states is taken to be cut off."""
-MISSING_SECONDS = 0.1
-"""Codec delay and padding, in seconds, that is not counted as missing."""
+PADDING_SECONDS = 0.1
+"""What codecs add in front and behind; neither counted as too long nor as missing."""
 
 GUESSED_DURATION = ("mp3", "aac")
 """Formats whose stated duration may be libav's guess from the first frames' bit rate, so that it is no
@@ -141,7 +141,7 @@ def _decode(container: InputContainer, name: str, stated: float | None, max_seco
         refuse(f"its {name} container has no audio in it: {EXPECTED}")
     if container.duration is not None and name != "wav":
         stated = container.duration / av.time_base
-    if stated is not None and stated > max_seconds and name not in GUESSED_DURATION:
+    if stated is not None and stated > max_seconds + PADDING_SECONDS and name not in GUESSED_DURATION:
         _refuse_length(f"{stated:.1f} s", max_seconds)
     mix = _Mix(max_seconds)
     for frame in _frames(container, name):
@@ -166,14 +166,14 @@ class _Mix:
             refuse("its sample rate or channels change on the way: expected one of each")
         self._parts.append(_mono(frame))
         self._total += frame.samples
-        if self._total > self._max_seconds * self._rate:
+        if self._total > (self._max_seconds + PADDING_SECONDS) * self._rate:
             _refuse_length(f"more than {self._max_seconds:g} s", self._max_seconds)
 
     def result(self, name: str, stated: float | None) -> Decoded:
         if not self._total:
             refuse(f"there is no audio in it: {EXPECTED}")
         seconds = self._total / self._rate
-        if stated is not None and stated * (1 - MISSING_SHARE) - MISSING_SECONDS > seconds:
+        if stated is not None and stated * (1 - MISSING_SHARE) - PADDING_SECONDS > seconds:
             refuse(f"it is cut off: its header states {stated:.1f} s, but it has only {seconds:.1f} s")
         return Decoded(np.concatenate(self._parts), self._rate, self._channels, name)
 
