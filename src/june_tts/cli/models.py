@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from june_tts.cli.output import notes, show_json, show_table, size
+from june_tts.cli.output import note, notes, show_json, show_table, size
 from june_tts.models.catalogue import Release, release
 from june_tts.models.inventory import Model, inventory
 from june_tts.models.verified import Published
@@ -57,8 +57,8 @@ def pull_model(
     found = release(name)
     files = found.files(variant)
     folder = _pull(found, variant, files, load().settings.models_dir, url)
-    notes().print(f"{found.title} ({found.license}) is in {folder}", markup=False)
-    notes().print("A running server speaks its voices after a restart.")
+    note(f"{found.title} ({found.license}) is in {folder}")
+    note("A running server speaks its voices after a restart.")
 
 
 def _pull(

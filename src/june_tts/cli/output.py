@@ -19,6 +19,11 @@ def notes() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def note(text: str) -> None:
+    """One remark, in one line however long: paths in it stay whole."""
+    notes().print(Text(text), soft_wrap=True)
+
+
 def show_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
