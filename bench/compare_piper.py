@@ -69,6 +69,8 @@ class Side:
     audio_seconds: float
     requests_per_second: float
     underruns: int
+    dry_seconds: float
+    """Silence that the underruns put into all requests together."""
     requests: int
     ttfa_p50_of_pairs: tuple[float, ...]
     audio_per_second_of_pairs: tuple[float, ...]
@@ -92,6 +94,7 @@ class Side:
             audio,
             sum(s.succeeded for s in summaries) / wall,
             sum(s.underruns for s in summaries),
+            sum(s.dry_seconds for s in summaries),
             sum(s.requests for s in summaries),
             tuple(s.ttfa.p50 for s in summaries if s.ttfa),
             tuple(s.audio_per_second for s in summaries),
@@ -280,13 +283,17 @@ def show(measured: Sequence[Measured], judged: Sequence[Verdict], console: Conso
             f"{a.ttfa_max * 1000:.0f} | {b.ttfa_max * 1000:.0f}",
             f"{a.audio_per_second:.1f} | {b.audio_per_second:.1f}",
             f"{b.audio_per_second / a.audio_per_second:.2f}",
-            f"{a.underruns} | {b.underruns}",
+            f"{_underruns(a)} | {_underruns(b)}",
         )
     console.print(table)
     for v in judged:
         word = ("kept" if v.kept else "BROKEN") if v.binding else ("(kept)" if v.kept else "(not kept)")
         sign = "at least" if v.at_least else "at most"
         console.print(f"{word:>10}  {v.promise}: {v.value:.2f}, {sign} {v.limit:g}", highlight=False)
+
+
+def _underruns(side: Side) -> str:
+    return f"{side.underruns}, {side.dry_seconds:.1f} s" if side.underruns else "0"
 
 
 def draw(measured: Sequence[Measured], path: Path) -> None:
@@ -343,6 +350,8 @@ def _exit(number: int, _: object) -> NoReturn:
 
 def main() -> int:
     options, console = arguments(), Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 110)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit)
     pairs = options.pairs or (1 if options.quick else 3)
@@ -358,6 +367,8 @@ def main() -> int:
     except CannotMeasure as why:
         console.print(f"cannot measure: {why}", style="red", markup=False)
         return 2
+    except KeyboardInterrupt:
+        return 130
     judged = verdicts(measured)
     show(measured, judged, console)
     keep(measured, judged, header, options.out)

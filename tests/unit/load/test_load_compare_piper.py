@@ -10,7 +10,7 @@ pytestmark = pytest.mark.unit
 
 
 def side(*, p50: float = 0.1, slowest: float = 0.2, audio: float = 20.0) -> Side:
-    return Side(p50, slowest, slowest, audio, 60.0, 1.0, 0, 8, (p50,), (audio,))
+    return Side(p50, slowest, slowest, audio, 60.0, 1.0, 0, 0.0, 8, (p50,), (audio,))
 
 
 def kept(chars: int, concurrency: int, theirs: Side, ours: Side) -> dict[str, tuple[bool, bool]]:
