@@ -1,14 +1,17 @@
 """The schema's way: from nothing, from the table of the earlier service, twice, and from two processes."""
 
 import asyncio
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.contract.voices import OpenStore, new_voice, recording, sha256
 
@@ -16,6 +19,7 @@ from june_tts.errors import SettingsError, StoreUnavailable, VoiceExists
 from june_tts.ports import VoiceStore
 from june_tts.store import Limits, open_store
 from june_tts.store.database import postgres_engine, sqlite_engine
+from june_tts.store.schema import descriptions
 from june_tts.types import ClonedVoice
 
 pytestmark = pytest.mark.contract
@@ -182,6 +186,16 @@ async def test_stores_that_open_at_once_in_one_process_migrate_once(reopen: Open
     stores = await asyncio.gather(*(reopen() for _ in range(4)))
     await asyncio.gather(*(store.add(new_voice(f"v{n}")) for n, store in enumerate(stores)))
     assert len(await stores[0].list()) == 4
+
+
+@pytest.mark.parametrize("clause", ["ORDER BY id", "WHERE voice_id = 'ada'"])
+async def test_sqlite_describes_voices_without_touching_their_recordings(tmp_path: Path, clause: str) -> None:
+    store = await open_store(None, tmp_path)
+    query = descriptions("sqlite").compile(dialect=sqlite.dialect())
+    with closing(sqlite3.connect(tmp_path / "june.db")) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query} {clause}").fetchall()
+    assert "COVERING INDEX tts_voices_described" in plan[0][3]
+    await store.close()
 
 
 async def test_sqlite_belongs_to_its_owner_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import socket
 import sqlite3
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -55,6 +56,17 @@ async def test_a_stopped_postgres_is_reported_and_found_again_when_it_is_back(
     assert await store.audio("ada") == recording("ada")
     await store.add(new_voice("new"))
     assert len(await store.list()) == 2
+    await store.close()
+
+
+async def test_a_restart_between_two_calls_costs_none_of_them(
+    server: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    store = await open_store(postgres_url, tmp_path)
+    await asyncio.gather(*(store.add(new_voice(f"v{n}")) for n in range(4)))
+    server.stop("immediate")
+    server.start()
+    assert len(await asyncio.gather(*(store.get(f"v{n}") for n in range(4)))) == 4
     await store.close()
 
 
@@ -150,8 +162,7 @@ async def test_errors_and_logs_carry_neither_recording_nor_transcript(
     await other.close()
     with pytest.raises(StoreUnavailable, match="CheckViolationError 23514") as refused:
         await store.add(new_voice("ada"))
-    shown = f"{refused.value!r} {refused.value.__cause__!r} {caplog.text}"
+    shown = "".join(traceback.format_exception(refused.value)) + caplog.text
     assert "Guten Tag" not in shown
-    assert recording("ada")[:20].hex() not in shown
-    assert refused.value.__suppress_context__
+    assert recording("ada")[:10].hex() not in shown
     await store.close()

@@ -1,6 +1,22 @@
 """The one table of the voice library, as the newest migration leaves it."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, String, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    column,
+    select,
+    text,
+)
 
 VOICE_ID_CHARS = 100
 
@@ -25,5 +41,15 @@ voices = Table(
     Column("report", Text),
 )
 
-without_audio = tuple(column for column in voices.columns if column.name != "audio_data")
-"""Everything but the recording: megabytes that a list must never load."""
+_SOURCE = {
+    # SQLite reads a whole recording to come to the columns behind it, unless told of the index that has
+    # all the others: a list of 30 voices of 1 MB takes 1 ms instead of 22.
+    "sqlite": "tts_voices INDEXED BY tts_voices_described",
+    "postgresql": "tts_voices",
+}
+
+
+def descriptions(dialect: str) -> Select[Any]:
+    """Everything but the recordings, which may be megabytes each."""
+    wanted = (column(here.name, here.type) for here in voices.columns if here.name != "audio_data")
+    return select(*wanted).select_from(text(_SOURCE[dialect]))

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, column, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from june_tts.errors import VoiceNotFound
 from june_tts.store import rows
 from june_tts.store.faults import wrapped
-from june_tts.store.schema import voices, without_audio
+from june_tts.store.schema import descriptions, voices
 from june_tts.types import ClonedVoice, NewVoice
 
 # the two dialects share the method but no class that has it
@@ -27,12 +27,13 @@ class SqlVoiceStore:
     def __init__(self, engine: AsyncEngine) -> None:
         """`engine`: its schema is up to date already (`store.open_store`). Disposed of by `close`."""
         self._engine = engine
+        self._dialect = engine.dialect.name
 
     async def add(self, voice: NewVoice) -> ClonedVoice:
         added = rows.described(voice, await _sha256(voice.audio), datetime.now(UTC))
         row = rows.to_row(added) | {"audio_data": voice.audio}
         # "Do nothing" leaves the verdict on duplicates to the database, and other violations stay faults.
-        insert = _INSERT[self._engine.dialect.name](voices).values(row)
+        insert = _INSERT[self._dialect](voices).values(row)
         async with self._transaction() as connection:
             done = await connection.execute(insert.on_conflict_do_nothing(index_elements=["voice_id"]))
         if done.rowcount == 0:
@@ -40,15 +41,16 @@ class SqlVoiceStore:
         return added
 
     async def get(self, voice_id: str) -> ClonedVoice:
-        return await self._whole(await self._one(voice_id, without_audio))
+        return await self._whole(await self._one(voice_id, descriptions(self._dialect)))
 
     async def audio(self, voice_id: str) -> bytes:
-        return bytes((await self._one(voice_id, (voices.c.audio_data,)))["audio_data"])
+        return bytes((await self._one(voice_id, select(voices.c.audio_data)))["audio_data"])
 
     async def list(self) -> Sequence[ClonedVoice]:
         # by id: the clocks of two replicas may disagree, the sequence does not
+        query = descriptions(self._dialect).order_by(text("id"))
         async with self._transaction() as connection:
-            found = (await connection.execute(select(*without_audio).order_by(voices.c.id))).mappings().all()
+            found = (await connection.execute(query)).mappings().all()
         result = []
         for row in found:
             with suppress(VoiceNotFound):  # removed since
@@ -77,12 +79,12 @@ class SqlVoiceStore:
             async with self._engine.begin() as connection:
                 yield connection
 
-    async def _one(self, voice_id: str, columns: Sequence[Any]) -> Mapping[Any, Any]:
+    async def _one(self, voice_id: str, query: Select[Any]) -> Mapping[Any, Any]:
         if not rows.storable(voice_id):
             raise rows.not_found(voice_id)
         async with self._transaction() as connection:
-            found = await connection.execute(select(*columns).where(voices.c.voice_id == voice_id))
-            row = found.mappings().one_or_none()
+            found = await connection.execute(query.where(column("voice_id") == voice_id))
+            row: Mapping[Any, Any] | None = found.mappings().one_or_none()
         if row is None:
             raise rows.not_found(voice_id)
         return row
