@@ -69,6 +69,8 @@ def _services(
     stack: AsyncExitStack,
 ) -> Services:
     metrics = Metrics()
+    for engine in engines:
+        watch_engine(metrics, engine)
     recorder = Recorder(metrics)
     admission = Admission(settings.max_streams)
     lag = asyncio.create_task(watch_loop(metrics))
@@ -96,6 +98,11 @@ def _services(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         default_voice=settings.default_voice,
     )
+
+
+def watch_engine(metrics: Metrics, engine: Engine) -> None:
+    """Show an engine's load on `/metrics`."""
+    metrics.watch_engine(engine.name, lambda: engine.active, lambda: engine.running)
 
 
 def database_url(settings: Settings) -> str | None:

@@ -11,6 +11,16 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def active(self) -> int:
+        """Streams that have begun and not ended."""
+        ...
+
+    @property
+    def running(self) -> int:
+        """Model runs under way at this moment."""
+        ...
+
     def capabilities(self) -> Capabilities: ...
 
     def voices(self) -> Sequence[Voice]:

@@ -1,5 +1,7 @@
 """Every metric: name, labels, buckets. The guide's names stay; `docs/reference/metrics.md` lists them."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -63,7 +65,14 @@ class Metrics:
             buckets=LAG_BUCKETS,
             registry=r,
         )
+        self._streams = Gauge("tts_engine_streams", "Streams in the engine", ["engine"], registry=r)
+        self._runs = Gauge("tts_engine_runs", "Model runs under way", ["engine"], registry=r)
         self._voices: set[str] = set()
+
+    def watch_engine(self, name: str, streams: Callable[[], float], runs: Callable[[], float]) -> None:
+        """Read an engine's own counts at every scrape."""
+        self._streams.labels(name).set_function(streams)
+        self._runs.labels(name).set_function(runs)
 
     def voice_label(self, voice_id: str) -> str:
         """The label for a voice that exists, bounded in number."""
