@@ -95,8 +95,10 @@ class SqlVoiceStore:
             return rows.from_row(row)
         audio = await self.audio(row["voice_id"])
         found = {"sha256": await _sha256(audio), "audio_bytes": len(audio)}
+        # not if it was replaced meanwhile: SQLite gives the id of a removed last row to the next one
+        here = (voices.c.id == row["id"]) & voices.c.sha256.is_(None)
         async with self._transaction() as connection:
-            await connection.execute(voices.update().where(voices.c.id == row["id"]).values(found))
+            await connection.execute(voices.update().where(here).values(found))
         return rows.from_row(dict(row) | found)
 
 
