@@ -91,6 +91,7 @@ _DOTTED: tuple[Rule, ...] = (
         partial(_look_up, _STREETS),
     ),
     rule(rf"\b({_either(_TITLES)})\.(?=\s*[A-Z])", partial(_look_up, _TITLES)),
+    rule(r"\b(Mr|Mrs|Ms|Dr)\.(?=\s+[a-z])", partial(_look_up, _TITLES)),
     rule(
         rf"\b({_either(_BEFORE_NUMBER)})\.(?=\s*[#$\d])",
         lambda m: _BEFORE_NUMBER[m[1].lower()] + " ",

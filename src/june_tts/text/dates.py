@@ -38,7 +38,7 @@ def _named(month: int, day: str, suffix: str, day_first: bool) -> str:
 
 def _iso(found: re.Match[str], day_first: bool) -> str:
     words = _named(int(found[2]), found[3], f", {year(found[1])}", day_first)
-    return words + " at " if found[0].endswith("T") else words
+    return f"{words} at {found[4]}" if found[4] else words
 
 
 def _numeric(found: re.Match[str], day_first: bool) -> str:
@@ -99,7 +99,8 @@ _DECADES = (rule(r"(?<![\w.,])'?((?:1[1-9]|20)\d0|[2-9]0)'?s\b", lambda m: _deca
 def _numeric_rules(day_first: bool) -> Sequence[Rule]:
     return (
         rule(
-            r"(?<![\w.-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?:T(?=\d))?(?![\w-]*\d-)",
+            r"(?<![\w.-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\w-]*\d-)"
+            r"(?:T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?",
             lambda m: _iso(m, day_first),
             "-",
         ),

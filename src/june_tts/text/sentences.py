@@ -14,8 +14,8 @@ _ABBREVIATIONS = frozenset(
 _LAST_WORD = re.compile(r"[\w.]+$")
 _CLAUSE = re.compile(r"(?<![,;:])[,;:\u2014\u2013]+[\"')\]]*(?=\s)|[\uff0c\u3001\uff1b\uff1a\u060c\u061b]+")
 _CONJUNCTION = re.compile(
-    r"\s(?=(?:and|but|or|because|so|while|which|who|that|when|if|though|although|where|until|unless|after|before|"
-    r"with|from|into|without|und|oder|aber|weil|dass|wenn|et|mais|ou|parce|quand|y|pero|porque|cuando|e|ma|perch\xe9)\s)"
+    r"\s(?=(?:and|but|or|because|so|while|when|if|though|although|until|unless|which|und|oder|aber|weil|dass|wenn|"
+    r"et|mais|ou|parce|quand|pero|porque|cuando|perch\xe9)\s)"
 )
 
 
@@ -49,6 +49,6 @@ def _abbreviated(text: str, dot: int, end: int) -> bool:
         return True
     if word.isdigit():
         # "am 3. M\xe4rz" and list numbers; "it was 1999." is longer
-        return len(word) <= 2 and not text[end : end + 2].strip()[:1].isupper()
+        return len(word) <= 2
     # initials: "J. K. Rowling", "U.S. Army"
     return (len(word) == 1 and word.isupper() and word != "I") or (len(word) <= 5 and word[-2:-1] == ".")

@@ -11,6 +11,8 @@ SHORTEST_CUT = 10
 """No cut inside a sentence leaves fewer characters on either side: fragments sound torn."""
 SHORT_SENTENCE = 12
 """A sentence shorter than this is spoken together with the next one where both fit."""
+LONG = 1.5
+"""A first sentence of up to this many times `first_chars` is not cut where no punctuation allows it."""
 
 _Borders = Callable[[str, int, int], Iterator[int]]
 
@@ -48,7 +50,7 @@ class Splitter:
         end = self._sentence(line, whole)
         sentence = line[: end or len(line)]
         if not self._started and len(sentence) > self._first:
-            cut, pause = self._first_cut(sentence, bool(end))
+            cut, pause = self._first_cut(sentence)
             if cut:
                 return cut, pause
         if len(sentence) > self._limit:
@@ -71,15 +73,19 @@ class Splitter:
             return len(line)
         return end
 
-    def _first_cut(self, sentence: str, known: bool) -> tuple[int, Pause]:
+    def _first_cut(
+        self,
+        sentence: str,
+    ) -> tuple[int, Pause]:
         last = len(sentence) - SHORTEST_CUT
         near = min(self._first, last)
-        for borders, pause in _KINDS:
-            if cut := _last(borders, sentence, near):
-                return cut, pause
+        if cut := _last(clause_ends, sentence, near):
+            return cut, "clause"
         # rather a longer first piece than a cut in the middle of a phrase
-        if len(sentence) <= 2 * self._first:
+        if len(sentence) <= LONG * self._first:
             return 0, "none"
+        if cut := _last(conjunctions, sentence, near):
+            return cut, "none"
         far = min(self._limit, last)
         found = [(cut, pause) for borders, pause in _KINDS for cut in borders(sentence, near, far)]
         return min(found, default=(0, "none"))
