@@ -34,8 +34,8 @@ BELOW_SPEECH_DB = 35.0
 NOISE_PERCENTILE, LOUD_PERCENTILE = 10, 95
 VOICED = 0.6
 """Normalised autocorrelation of a frame that has a pitch; white noise stays below 0.4."""
-SHORTEST_ACTIVE = 5
-"""Frames: less than 50 ms is a click."""
+SHORTEST_ACTIVE = 7
+"""Frames: a click is in FRAME / HOP = 4 of them, and a little more once it is resampled."""
 MARGIN_SECONDS = 0.1
 """Kept around the speech when silence is trimmed."""
 CLEAN_DB = 60.0
@@ -110,7 +110,7 @@ def _frames(samples: Samples, sample_rate: int) -> Frames:
 
 
 def _without_clicks(active: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Only the runs of at least SHORTEST_ACTIVE frames; a click within reaches FRAME / HOP of them."""
+    """Only the runs of at least SHORTEST_ACTIVE frames."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], active.view(np.int8), [0]))))
     kept = np.zeros_like(active)
     for start, end in zip(edges[::2], edges[1::2], strict=True):

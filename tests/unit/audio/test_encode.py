@@ -53,6 +53,7 @@ def test_every_format_has_a_media_type() -> None:
 
 
 @pytest.mark.parametrize("name", ["wav", "pcm", "flac"])
+@settings(deadline=None)
 @given(cuts=CUTS)
 def test_any_chunking_gives_exactly_the_samples(name: Format, cuts: list[int]) -> None:
     samples = noise(0.4, RATE)
@@ -62,7 +63,7 @@ def test_any_chunking_gives_exactly_the_samples(name: Format, cuts: list[int]) -
 
 
 @pytest.mark.parametrize("name", LOSSY)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(cuts=CUTS)
 def test_any_chunking_of_a_lossy_format_gives_the_same_bytes(name: Format, cuts: list[int]) -> None:
     samples = noise(0.4, RATE)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tests.unit.audio.sounds import noise, tone
@@ -29,11 +29,13 @@ def test_every_16_bit_sample_survives_a_round_trip() -> None:
     np.testing.assert_array_equal(to_int16((values / 32768).astype(np.float32)), values)
 
 
+@settings(deadline=None)
 @given(arrays(np.float32, st.integers(0, 50)))
 def test_clean_samples_are_always_within_full_scale(samples: Samples) -> None:
     assert np.all(np.abs(clean(samples)) <= 1)
 
 
+@settings(deadline=None)
 @given(
     cuts=st.lists(st.integers(0, 900), max_size=20), rates=st.sampled_from([(22050, 24000), (24000, 16000)])
 )

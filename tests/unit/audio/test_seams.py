@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from june_tts.audio.seams import END_MS, LEAD_MS, LONGEST_PAUSE_MS, PAUSE_MS, QUIET, TAIL_MS, Seams
@@ -38,6 +38,7 @@ def gaps(samples: Samples) -> list[int]:
     return [int(run) for run in runs[runs > 12 * RATE / 1000]]
 
 
+@settings(deadline=None)
 @given(
     cuts=st.lists(st.integers(0, 3000), max_size=30),
     lengths=st.lists(st.tuples(st.sampled_from("sqv"), st.integers(1, 1500)), min_size=1, max_size=8),
