@@ -13,8 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from june_tts.cli.main import app
 from june_tts.errors import InvalidRequest, ModelUnavailable
+from june_tts.models import catalogue
 from june_tts.models.catalogue import Release
 from june_tts.models.fetch import Fetcher, Patience
 from june_tts.models.pull import pull
@@ -384,3 +387,28 @@ def test_a_release_is_pulled_file_by_file(mirror: Mirror, fetcher: Fetcher, tmp_
     )
     assert (folder / FILE.name).read_bytes() == CONTENT
     assert told == {FILE.name: len(CONTENT)}
+
+
+def test_the_command_pulls_from_a_mirror(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = Release("toy", "Toy", "http://unused.invalid", "CC0", ("en",), {"int8": FILE}, ())
+    monkeypatch.setattr(catalogue, "RELEASES", (release,))
+    args = ["models", "pull", "toy", "--from", mirror.url]
+    result = CliRunner().invoke(app, args, env={"JUNE_DATA_DIR": str(tmp_path)})
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "models" / "toy" / FILE.name).read_bytes() == CONTENT
+    assert "Toy (CC0) is in" in result.stderr
+
+
+def test_the_command_says_what_went_wrong(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = {"JUNE_DATA_DIR": str(tmp_path)}
+    mirror.statuses = [404]
+    result = CliRunner().invoke(app, ["models", "pull", "kokoro", "--from", mirror.url], env=env)
+    assert result.exit_code == 1
+    assert "voices-v1.0.bin: HTTP 404" in result.stderr
+    refused = CliRunner().invoke(app, ["models", "pull", "kokoro", "--variant", "int4"], env=env)
+    assert refused.exit_code == 2
+    assert "kokoro has int8, fp32" in refused.stderr

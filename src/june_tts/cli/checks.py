@@ -18,9 +18,9 @@ from june_tts.settings import Settings
 State = Literal["ok", "warn", "fail"]
 
 _MIN_PYTHON = (3, 11)
-_LOW_MEMORY = 2_000_000_000
-_LITTLE_MEMORY = 1_000_000_000
-"""Bytes. Both engines loaded take about 700 MB."""
+_LOW_MEMORY = 1_200_000_000
+_LITTLE_MEMORY = 600_000_000
+"""Bytes. A started server peaks at 560 MB, with one engine at 440 MB."""
 _LOW_DISK = 1_000_000_000
 _LITTLE_DISK = 200_000_000
 """Bytes. The joined Kokoro model takes 92 MB, the full release 121 to 354 MB."""
@@ -78,7 +78,7 @@ def memory(_: Settings) -> Finding:
     if free < _LITTLE_MEMORY:
         return Finding("memory", "fail", found, "free 1 GB, or load one engine only: JUNE_ENGINES=piper")
     if free < _LOW_MEMORY:
-        return Finding("memory", "warn", found, "JUNE_ENGINES=piper takes about 200 MB less")
+        return Finding("memory", "warn", found, "JUNE_ENGINES=piper takes about 120 MB less")
     return Finding("memory", "ok", found)
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from june_tts.audio.judge import judge
 from june_tts.bootstrap import CLONING_ENGINES, database_url
+from june_tts.engine.fake import FakeEngine
 from june_tts.errors import EngineFailed, ModelUnavailable
 from june_tts.models.embedded import joe
 from june_tts.models.files import PiperFiles
@@ -63,8 +64,12 @@ class _Shelf:
 
 
 def _shelves(settings: Settings) -> list[_Shelf]:
-    sources: dict[str, Callable[[Settings], list[Voice]]] = {"piper": _piper, "kokoro": _kokoro}
-    return [_Shelf(name, sources[name](settings)) for name in settings.engines if name in sources]
+    sources: dict[str, Callable[[Settings], list[Voice]]] = {
+        "piper": _piper,
+        "kokoro": _kokoro,
+        "fake": _fake,
+    }
+    return [_Shelf(name, sources[name](settings)) for name in settings.engines]
 
 
 def _piper(settings: Settings) -> list[Voice]:
@@ -103,3 +108,7 @@ def _kokoro(settings: Settings) -> list[Voice]:
         for voice_id in ids
         if kokoro_languages(voice_id)
     ]
+
+
+def _fake(_: Settings) -> list[Voice]:
+    return list(FakeEngine().voices())

@@ -61,6 +61,8 @@ async def _needed(settings: Settings, voice_id: str) -> Settings:
     """The settings with only the engine that speaks this voice: the other one would take a second to load."""
     async with opened(settings) as library:
         voice = await library.resolve(voice_id)
+        # that no engine can speak it should be known before models are loaded
+        library.engine_for(voice)
     if voice.engine is None:
         return settings
     # the default must be a voice of that engine, or the start would refuse it
