@@ -115,7 +115,10 @@ def test_a_click_on_speak_is_heard_word_for_word(page: Page, tmp_path: Path) -> 
     assert np.allclose(starts, ends[:-1], atol=0.01), "buffers overlap or leave holes"
 
 
-def test_it_sounds_while_more_is_being_made_and_stop_gives_up_the_rest(page: Page, tmp_path: Path) -> None:
+def test_it_sounds_while_more_is_being_made_and_stop_gives_up_the_rest(
+    page: Page, server: str, tmp_path: Path
+) -> None:
+    cancelled = httpx.get(f"{server}/stats").json()["cancelled"]
     broken_off: list[str] = []
     page.on("requestfailed", lambda request: broken_off.append(request.url))
     speak(page, LONG)
@@ -126,6 +129,8 @@ def test_it_sounds_while_more_is_being_made_and_stop_gives_up_the_rest(page: Pag
     expect(page.locator("#sound")).to_have_attribute("data-state", "stopped")
     expect(page.get_by_role("button", name="Speak", exact=True)).to_be_focused()
     assert [url.rpartition("/")[2] for url in broken_off] == ["speech"]
+    stats = httpx.get(f"{server}/stats").json()
+    assert (stats["cancelled"], stats["active_requests"]) == (cancelled + 1, 0)
 
     heard = len(download(page, tmp_path / "heard.wav")) / 24000
     assert page.locator("#status").inner_text() == f"Stopped after {heard:.1f} s."
@@ -364,7 +369,8 @@ def test_a_key_is_asked_for_when_needed_and_kept_in_the_tab_alone(browser: Brows
 def test_it_fits_is_legible_and_has_names_for_everything(
     browser: Browser, server: str, scheme: str, width: int
 ) -> None:
-    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    motion = "reduce" if scheme == "dark" else "no-preference"
+    look = {"color_scheme": scheme, "reduced_motion": motion, "viewport": {"width": width, "height": 800}}
     with opened(browser, server, **look) as (page, watch):
         expect(page.locator("#health-text")).to_have_text("Ready")
         speak(page, "Good morning.")

@@ -127,13 +127,18 @@ function suggestId() {
   field.value = plain.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
 }
 
+function share(part) {
+  if (part === 0) return "none";
+  return part < 0.0001 ? "under 0.01 %" : `${(part * 100).toFixed(2)} %`;
+}
+
 function reportNodes(report) {
-  const level = (value) => `${value.toFixed(1).replace("-", "−")} dBFS`;
+  const level = (value) => `${value.toFixed(1).replace(/^-0\.0$/, "0.0").replace("-", "−")} dBFS`;
   const rows = [
     ["Duration", `${seconds(report.duration, 1)}, ${seconds(report.speech_duration, 1)} of it speech`],
     ["Level", `${level(report.level_dbfs)}, peak ${level(report.peak_dbfs)}`],
     ["Above noise", `${report.snr_db.toFixed(0)} dB`],
-    ["Clipping", `${(report.clipping * 100).toFixed(report.clipping ? 2 : 0)} %`],
+    ["Clipping", share(report.clipping)],
     ["Format", `${report.format}, ${report.sample_rate / 1000} kHz, ${report.channels === 1 ? "mono" : `${report.channels} channels`}`],
   ];
   const list = make("dl", {}, ...rows.map(([term, value]) => make("div", {}, make("dt", {}, term), make("dd", {}, value))));

@@ -37,6 +37,8 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+for (const gesture of ["pointerup", "keydown"]) document.addEventListener(gesture, () => speaker.warm());
+
 function count() {
   const length = [...byId("text").value].length;
   byId("count").textContent = `${length.toLocaleString("en")} character${length === 1 ? "" : "s"}`;

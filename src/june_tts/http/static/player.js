@@ -8,7 +8,7 @@ const JITTER_S = 0.06; // the first sample, and the first after a gap, waits thi
 const FADE_S = 0.01; // stopping on a loud sample would click
 const OPEN_TIMEOUT_MS = 5000;
 
-/** The audio output, opened by the first click: browsers refuse to open it earlier. */
+/** The audio output. Browsers refuse to open it before the first gesture. */
 export class Output {
   #context = null;
 
@@ -21,6 +21,11 @@ export class Output {
     } catch {
       throw new Error("The browser did not open its audio output. Is a sound device connected?");
     }
+  }
+
+  /** Open it in advance, at a gesture that comes before the click: opening takes some 100 ms. */
+  warm() {
+    if (!this.#context && navigator.userActivation?.isActive) this.open().catch(() => {}); // the click reports it
   }
 
   begin() {

@@ -17,6 +17,10 @@ export class Speaker {
   #run = null; // {abort, playback}: what sounds now
   #heard = []; // Int16Array chunks of the last utterance, for the download and for playing again
 
+  warm() {
+    this.#output.warm();
+  }
+
   /** Speak what the form says. `wish` is the body of the request. */
   speak(wish) {
     const clicked = performance.now();

@@ -119,7 +119,7 @@ export class Catalogue extends EventTarget {
 }
 
 function title({ name, voice_id: id }) {
-  return name && name.toLowerCase() !== id.toLowerCase() ? `${name} (${id})` : name || id;
+  return name && name.toLowerCase() !== id.toLowerCase() ? `${name} · ${id}` : name || id;
 }
 
 function group(voice) {
