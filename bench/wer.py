@@ -221,17 +221,24 @@ def main() -> None:
     systems: dict[str, Speaker] = {} if chosen.no_piper else {"piper command": piper_command}
     for voice in filter(None, chosen.voices.split(",")):
         systems[voice] = server(chosen.base, voice)
-    results = [measure(name, speak, wanted, ear) for name, speak in systems.items()]
+    results = []
+    for name, speak in systems.items():
+        results.append(measure(name, speak, wanted, ear))
+        # after each system: a run over six voices takes half an hour
+        write(chosen.out, ear, results)
     show(results)
+    print(f"wrote {chosen.out}")
+
+
+def write(path: Path, ear: Ear, results: list[dict[str, Any]]) -> None:
     report = {
         "at": datetime.now(UTC).isoformat(),
         "recogniser": ear.name,
         "machine": machine(),
         "systems": results,
     }
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"wrote {chosen.out}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

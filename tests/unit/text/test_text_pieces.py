@@ -14,7 +14,8 @@ from june_tts.types import Piece
 pytestmark = pytest.mark.unit
 
 FIRST, MOST = 40, 120
-WORD = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=9).filter(lambda w: w not in {"am", "pm"})
+# too few letters for an abbreviation or a unit
+WORD = st.text("abdglnou", min_size=2, max_size=9)
 PLAIN = st.lists(
     st.tuples(WORD, st.sampled_from([" ", " ", " ", ", ", ". ", "! ", "? ", "; ", "\n\n"])),
     min_size=1,
@@ -39,7 +40,7 @@ def joined(found: list[Piece]) -> str:
     return "".join(p.text + ("\n" if p.pause == "paragraph" else " ") for p in found).strip()
 
 
-SILENT = """ ... --- *** () [] \u3002\uff01 ```\n``` <br> \" # \u0301 *\n*\n \ufeff \x00\x01\u200b\u202e \U0001f44d\U0001f3fd """
+SILENT = "... --- *** () [] \u3002\uff01 <br> ' # \u0301 \ufeff \x00\x01\u200b\u202e \U0001f44d\U0001f3fd"
 
 
 @pytest.mark.parametrize(
