@@ -1,7 +1,7 @@
 """The entry point `june-tts`: finds the command, loads its module, turns expected errors into one line."""
 
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -68,6 +68,9 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
+        # here, because it takes longer to import than the rest of this module
+        from importlib import metadata
+
         typer.echo(f"june-tts {metadata.version('june-tts')}")
         raise typer.Exit
 
