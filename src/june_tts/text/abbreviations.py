@@ -29,7 +29,7 @@ _BEFORE_NUMBER = {
     "ext": "extension",
     "apt": "apartment", "rm": "room", "tel": "telephone", "ver": "version", "est": "established",
     "approx": "approximately", "ca": "about", "c": "about", "max": "maximum", "min": "minimum",
-    "avg": "average", "pt": "part", "ste": "suite",
+    "avg": "average", "pt": "part", "ste": "suite", "chap": "chapter", "para": "paragraph",
 }  # fmt: skip
 _ENDING = {
     "etc": "et cetera", "Inc": "Incorporated", "Ltd": "Limited", "Co": "Company", "Corp": "Corporation",
@@ -60,8 +60,13 @@ def _either(table: dict[str, str]) -> str:
     return "|".join(re.escape(name) for name in sorted(table, key=len, reverse=True))
 
 
+def _tails(table: dict[str, str]) -> str:
+    """The names without their first letter, which may be a capital."""
+    return "|".join(sorted({name[1:] for name in table}, key=len, reverse=True))
+
+
 def _look_up(table: dict[str, str], found: re.Match[str]) -> str:
-    return table.get(found[1]) or table[found[1].lower()]
+    return table.get(found[1]) or table.get(found[1].lower()) or found[0]
 
 
 def _letters(found: re.Match[str]) -> str:
@@ -100,7 +105,7 @@ _DOTTED: tuple[Rule, ...] = (
     ),
     rule(rf"(?:,\s*)?\b({_either(_ENDING)}){_ENDS}", lambda m: m[0][: -len(m[1]) - 1] + _ENDING[m[1]] + "."),
     rule(rf"\b({_either(_ENDING)})\.(?!\w)", partial(_look_up, _ENDING)),
-    rule(rf"\b({_either(_ANYWHERE)})\.(?!\w)", partial(_look_up, _ANYWHERE), "", re.IGNORECASE),
+    rule(rf"\b([A-Za-z](?:{_tails(_ANYWHERE)}))\.(?!\w)", partial(_look_up, _ANYWHERE)),
     # U.S. Army, but "in the U.S. The ..." and a last "U.S." keep their full stop
     rule(rf"{_LETTERS}{_ENDS}", lambda m: _letters(m) + "."),
     rule(rf"{_LETTERS}\.(?!\w)", _letters),
@@ -108,5 +113,5 @@ _DOTTED: tuple[Rule, ...] = (
     rule(rf"(?<![\w.'])([A-HJ-Z])\.(?=\s+(?!(?:{STARTERS})\b)[A-Z])", r"\1"),
 )
 _BARE: tuple[Rule, ...] = (
-    rule(rf"(?<![\w/.])({_either(_PLAIN)})(?![\w/]|(?<!/)\.\w)", lambda m: _PLAIN[m[1]], "vMDw/aP"),
+    rule(rf"(?<![\w/.])({_either(_PLAIN)})(?![\w/]|(?<!/)\.\w)", lambda m: _PLAIN[m[1]], "vMDw/aPt"),
 )

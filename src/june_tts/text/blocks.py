@@ -21,6 +21,7 @@ _BEFORE_SOUND = 32
 """Characters before a word that may belong to it: a sign, a quote, a list mark."""
 
 _PARAGRAPH = re.compile(r"(?<!\n)\n[ \t\r]*\n\s*")
+_BLANK_LINE = re.compile(r"[ \t\r]*\n[ \t\r]*\n\s*")
 _LINE = re.compile(r"(?<!\s)\s*\n\s*(?=\S)")
 # two plain words: nothing that a rule would want to see together
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_]{3}|[^\W\d_][^\W\d_][,;:])\s+(?=[^\W\d_]{3})")
@@ -47,8 +48,10 @@ def blocks(text: str) -> Iterator[Block]:
         cut, border = _best(text[start : start + size])
         if not cut:
             cut, border = hard_cut(text[start : start + size + 1], size), "hard"
-        yield Block(text[start : start + cut], border)
-        start, size = start + cut, LATER
+        # the window may have ended within the blank lines
+        gap = _BLANK_LINE.match(text, start + cut)
+        yield Block(text[start : start + cut], "paragraph" if gap else border)
+        start, size = gap.end() if gap else start + cut, LATER
     yield Block(text[start:], "end")
 
 

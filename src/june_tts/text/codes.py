@@ -40,7 +40,6 @@ def _version(found: re.Match[str]) -> str:
 _RULES: tuple[Rule, ...] = (
     rule(rf"{_BEFORE}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{_AFTER}", _dotted, "."),
     rule(rf"\b([vV])\.?\s?(\d{{1,4}}(?:\.\d{{1,4}}){{0,4}}){_AFTER}", _version, "vV"),
-    rule(rf"{_BEFORE}()(\d{{1,4}}(?:\.\d{{1,4}}){{2,4}}){_AFTER}", _version, "."),
     rule(r"(?<=\b[Vv]ersion )()(\d{1,4}(?:\.\d{1,4}){1,4})(?![\w]|\.\d)", _version, "."),
     rule(r"(?<=\bPython )()(\d{1,2}\.\d{1,4})(?![\w]|\.\d)", _version, "P"),
     # +44 20 7946 0958, +1 (555) 123-4567
@@ -48,6 +47,7 @@ _RULES: tuple[Rule, ...] = (
     # (555) 123-4567, 1-800-555-0199, 555-123-4567, 555.123.4567
     rule(rf"{_BEFORE}(?:1[\s.-])?(?:\(\d{{3}}\)\s?|\d{{3}}[\s.-])\d{{3}}[\s.-]\d{{4}}{_AFTER}", _groups),
     rule(rf"{_BEFORE}\d{{3}}-(?:\d{{2}}-)?\d{{4}}{_AFTER}", _groups, "-"),
+    rule(rf"{_BEFORE}()(\d{{1,4}}(?:\.\d{{1,4}}){{2,4}}){_AFTER}", _version, "."),
     # cards and other long groups: 4111 1111 1111 1111, 0800 123 456
     rule(rf"{_BEFORE}\d{{4}}(?:[ -]\d{{4}}){{2,4}}{_AFTER}", _groups),
     rule(rf"{_BEFORE}0\d{{2,4}}(?: \d{{3,4}}){{1,2}}{_AFTER}", _groups, "0"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from june_tts.text.rules import Rule, apply, rule
+from june_tts.text.rules import DIGITS, Rule, apply, rule
 from june_tts.text.spelling import cardinal, ordinal, plural, year
 
 _MONTHS = (
@@ -13,6 +13,7 @@ _MONTHS = (
 )  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FULL_MONTH = "|".join(_MONTHS)
+_SHORT_DAY = "Mon|Tues?|Wed|Thur?s?|Fri|Sat|Sun"
 _ANY_MONTH = re.compile(_FULL_MONTH)
 _SHORT_MONTH = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
 _DAY = r"(3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
@@ -24,10 +25,18 @@ def say_dates(text: str, day_first: bool) -> str:
     """Args:
     day_first: read 3/5/2024 as the third of May, as outside the United States.
     """
+    text = apply(_WEEK, text)
+    if frozenset(DIGITS).isdisjoint(text):
+        return text
     text = apply(_SHORT, text)
     text = apply(_numeric_rules(day_first), text)
     if _ANY_MONTH.search(text):
         text = apply(_NAMED, text)
+    return text
+
+
+def say_decades(text: str) -> str:
+    """`the 1990s`. After the times, where `30s` are seconds."""
     return apply(_DECADES, text)
 
 
@@ -72,6 +81,10 @@ def _decade(digits: str) -> str:
     return plural(year(digits) if len(digits) == 4 else cardinal(digits))
 
 
+def _weekday(short: str) -> str:
+    return next(name for name in _DAYS if name.startswith(short[:3]))
+
+
 def _month(short: str) -> str:
     return next(name for name in _MONTHS if name.startswith(short[:3]))
 
@@ -82,8 +95,15 @@ _SHORT: tuple[Rule, ...] = (
         rf"(?<=\d)(\s+)({_SHORT_MONTH})\b(?:\.(?!\s*$))?(?=,?\s+\d|[,;)]|\s*$)", lambda m: m[1] + _month(m[2])
     ),
     rule(
-        rf"\b(Mon|Tues?|Wed|Thur?s?|Fri|Sat|Sun)\b\.?(?=,?\s+(?:{_FULL_MONTH}|\d))",
-        lambda m: next(name for name in _DAYS if name.startswith(m[1][:3])),
+        rf"\b({_SHORT_DAY})\b\.?(?=,?\s+(?:{_FULL_MONTH}|\d))",
+        lambda m: _weekday(m[1]),
+    ),
+)
+_WEEK = (
+    rule(
+        rf"\b({_SHORT_DAY})\b\.?\s?[-\u2013]\s?({_SHORT_DAY})\b(?:\.(?=\s+[\da-z]|,))?",
+        lambda m: f"{_weekday(m[1])} to {_weekday(m[2])}",
+        "-\u2013",
     ),
 )
 _NAMED: tuple[Rule, ...] = (

@@ -2,7 +2,7 @@
 
 from june_tts.text.abbreviations import say_abbreviations
 from june_tts.text.codes import say_codes
-from june_tts.text.dates import say_dates
+from june_tts.text.dates import say_dates, say_decades
 from june_tts.text.fractions import say_fractions
 from june_tts.text.links import say_links
 from june_tts.text.money import say_money
@@ -18,8 +18,9 @@ _MONTH_FIRST = {"en", "en-us", "en_us", "en-ca", "en-ph"}
 def say_english(text: str, language: str) -> str:
     text = say_links(text)
     digits = any(char.isdigit() for char in text)
+    text = say_dates(text, day_first=language.lower() not in _MONTH_FIRST)
     if digits:
-        text = say_times(say_dates(text, day_first=language.lower() not in _MONTH_FIRST))
+        text = say_decades(say_times(text))
     text = say_abbreviations(say_roman(text))
     text = say_money(text)
     if digits:

@@ -1,9 +1,9 @@
-"""Fractions in English: `1/2`, `2 3/4`, and the few slashed numbers that are none."""
+"""Fractions in English: `1/2`, `2 3/4`, `6.02e23`, and the few slashed numbers that are none."""
 
 import re
 
-from june_tts.text.rules import Rule, apply, rule
-from june_tts.text.spelling import cardinal, ordinal, plural
+from june_tts.text.rules import START, Rule, apply, rule
+from june_tts.text.spelling import cardinal, decimal, ordinal, plural
 
 _DENOMINATORS = {"2": "half", "4": "quarter"}
 
@@ -15,6 +15,10 @@ def say_fractions(text: str) -> str:
 def _fraction(found: re.Match[str]) -> str:
     top, bottom = found["top"], found["bottom"]
     whole = found["whole"]
+    if bottom in {"10", "100"} and 1 < int(top) <= int(bottom) and not whole:
+        return f"{cardinal(top)} out of {cardinal(bottom)}"
+    if top == bottom:
+        return f"{whole or ''} {cardinal(top)} {cardinal(bottom)}".strip()
     if not 2 <= int(bottom) <= 100 or int(top) >= int(bottom) or len(top) > 2:
         return f"{whole or ''} {cardinal(top)} slash {cardinal(bottom)}".strip()
     name = _DENOMINATORS.get(bottom) or ordinal(bottom)
@@ -26,7 +30,13 @@ def _fraction(found: re.Match[str]) -> str:
     return f"{cardinal(whole)} and {words}"
 
 
+def _power(found: re.Match[str]) -> str:
+    sign = "minus " if found[2] == "-" else ""
+    return f"{decimal(found[1])} times ten to the power of {sign}{cardinal(found[3])}"
+
+
 _RULES: tuple[Rule, ...] = (
+    rule(rf"{START}(\d{{1,3}}(?:\.\d{{1,15}})?)[eE]([+-]?)(\d{{1,3}})\b", _power, "eE"),
     rule(r"(?<![\w/])24/7(?![\w/])", "twenty-four seven", "/"),
     rule(r"(?<![\w/])9/11(?![\w/])", "nine eleven", "/"),
     rule(

@@ -29,6 +29,13 @@ def _years(found: re.Match[str]) -> str:
     return f"{year(found[1])} to {year(end) if len(end) == 4 else cardinal(end)}"
 
 
+def _range(found: re.Match[str]) -> str:
+    low, high = (float(part.replace(",", "")) for part in found.groups())
+    # scores go either way; a large number before a smaller one is a name, such as 747-400
+    joint = " to " if low < high or low < 100 else " "
+    return f"{decimal(found[1])}{joint}{decimal(found[2])}"
+
+
 def _mixed(found: re.Match[str]) -> str:
     """The digits in `MP3`, `GPT-4o`, `BA2490`: short ones count, long ones are read out."""
     digits = found[0]
@@ -48,7 +55,7 @@ _RULES: tuple[Rule, ...] = (
     rule(rf"{START}({_YEAR}){_END}(?!{_COUNTED})(?!-)", lambda m: year(m[1]), "12"),
     rule(
         rf"(?<![\w.,)-])({NUMBER})(?:{_DASH})({NUMBER})(?![\w-]|[.,]\d)",
-        lambda m: f"{decimal(m[1])} to {decimal(m[2])}",
+        _range,
         "-\u2013",
     ),
     rule(rf"(?<![\w.,)])-({NUMBER})(?![\w-]|[.,]\d)", lambda m: f"minus {decimal(m[1])}", "-"),

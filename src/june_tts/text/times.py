@@ -2,10 +2,13 @@
 
 import re
 
+from june_tts.text.abbreviations import STARTERS
 from june_tts.text.rules import Rule, apply, rule
 from june_tts.text.spelling import cardinal
 
-_HALF = r"(?:\s?([AaPp])\.?\s?[Mm]\b(?:\.(?!\s+[A-Z]|\s*$))?)"
+# its last stop also ends the sentence where a new one follows
+_STOP = rf"(?:\.(?!\s+(?:{STARTERS})\b|\s*$))?"
+_HALF = rf"(?:\s?([AaPp])\.?\s?[Mm]\b{_STOP})"
 _CLOCK = r"([01]?\d|2[0-4]):([0-5]\d)"
 
 
@@ -27,7 +30,7 @@ def _clock(hour: str, minute: str, half: str | None) -> str:
 
 
 def _span(found: re.Match[str]) -> str:
-    parts = [(int(found[i]), unit) for i, unit in ((1, "hour"), (2, "minute"), (3, "second"))]
+    parts = [(int(found[i] or 0), unit) for i, unit in ((1, "hour"), (2, "minute"), (3, "second"))]
     said = [f"{cardinal(str(n))} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n]
     return " ".join(said) or "zero seconds"
 
@@ -54,9 +57,11 @@ _RULES: tuple[Rule, ...] = (
         ":",
     ),
     rule(r"(?<![\w:.,])(\d{1,2}):([0-5]\d):([0-5]\d)(?:\.0+)?Z?(?![\w:])", _span, ":"),
+    rule(r"(?<![\w:.,])(\d{1,2})h\s?([0-5]?\d)m?(?:in)?(?:\s?([0-5]?\d)s)?\b", _span, "h"),
+    rule(r"(?<![\w:.,])()([0-5]?\d)m(?:in)?\s?([0-5]?\d)s\b", _span, "m"),
     rule(rf"(?<![\w:.,]){_CLOCK}{_HALF}", lambda m: _clock(m[1], m[2], m[3]), ":"),
     rule(rf"(?<![\w:.,$])(1[0-2]|0?[1-9]){_HALF}", lambda m: _clock(m[1], "00", m[2]), "mM"),
     rule(rf"(?<![\w:.,]){_CLOCK}(?![:\w]|\.\d)", lambda m: _clock(m[1], m[2], None), ":"),
     rule(r"(?<![\w:.,])(\d{1,4}):(\d{1,4})(?![:\w]|\.\d)", lambda m: f"{m[1]} to {m[2]}", ":"),
-    rule(r"\b([ap])\.\s?m\b(?:\.(?!\s+[A-Z]|\s*$))?", lambda m: f"{m[1].upper()}M", "."),
+    rule(rf"\b([ap])\.\s?m\b{_STOP}", lambda m: f"{m[1].upper()}M", "."),
 )

@@ -3,13 +3,15 @@
 import re
 
 from june_tts.text.rules import DIGITS, NUMBER, START, Rule, apply, rule
-from june_tts.text.spelling import decimal
+from june_tts.text.spelling import cardinal, decimal, plural
 
 _UNITS = {
     "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer",
     "\xb5m": "micrometer", "mi": "mile", "yd": "yard", "ft": "foot", "in": "inch",
     "kg": "kilogram", "g": "gram", "mg": "milligram", "\xb5g": "microgram", "lb": "pound", "lbs": "pound",
-    "oz": "ounce", "L": "liter", "l": "liter", "ml": "milliliter", "mL": "milliliter", "cl": "centiliter",
+    "oz": "ounce",
+    "tsp": "teaspoon", "tbsp": "tablespoon", "L": "liter", "l": "liter",
+    "ml": "milliliter", "mL": "milliliter", "cl": "centiliter",
     "gal": "gallon", "ha": "hectare", "acres": "acre",
     "km\xb2": "square kilometer", "m\xb2": "square meter", "cm\xb2": "square centimeter",
     "m\xb3": "cubic meter", "cm\xb3": "cubic centimeter", "sq ft": "square foot", "sq km": "square kilometer",
@@ -84,6 +86,12 @@ _QUANTITY = rf"{START}{_SIGN}(?P<lo>{NUMBER})(?:{_DASH}(?P<hi>{NUMBER}))?"
 _COUNTED: tuple[Rule, ...] = (
     rule(rf"{_QUANTITY}\s?%", _percent, "%"),
     rule(rf"{START}(\d)'\s?(\d{{1,2}})(?:\"|'')", lambda m: f"{m[1]} foot {m[2]}", "'"),
+    rule(
+        rf"{START}(\d{{1,3}})\s?(?:ft|feet|')\.?\s?(\d{{1,2}})\s?in\b",
+        lambda m: f"{m[1]} {'foot' if m[1] == '1' else 'feet'} {m[2]} {'inch' if m[2] == '1' else 'inches'}",
+        "i",
+    ),
+    rule(r"(?<![\w.,])(10{2,6})s\b", lambda m: plural(cardinal(m[1]).removeprefix("one ")), "s"),
     rule(rf"{START}({NUMBER})\"(?!\w)", lambda m: f"{decimal(m[1])} inches", '"'),
     rule(
         rf"{_QUANTITY}(?P<gap>[\s-]?)(?P<unit>{_NAMES})(?:\.(?=\s+[a-z]|,))?(?![\w'/\xb2\xb3]|-\d)", _measure
@@ -94,6 +102,7 @@ _COUNTED: tuple[Rule, ...] = (
 )
 _BARE: tuple[Rule, ...] = (
     rule(r"(?<=[a-z])\s?/\s?(" + "|".join(_PER) + r")\b(?!/)", lambda m: f" per {_PER[m[1]]}", "/"),
+    rule(r"\b(tb?sp)\b\.?", lambda m: _UNITS[m[1]], "t"),
     rule("%", " percent ", "%"),
     rule("\xb0", " degrees ", "\xb0"),
 )

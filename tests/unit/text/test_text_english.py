@@ -7,6 +7,12 @@ from june_tts.text import normalize
 pytestmark = pytest.mark.unit
 
 NUMBERS = {
+    "9/10": "nine out of ten.",
+    "50/50": "fifty fifty.",
+    "1000s of users": "thousands of users.",
+    "6.02e23": "six point zero two times ten to the power of twenty-three.",
+    "Boeing 747-400": "Boeing seven hundred forty-seven four hundred.",
+    "won 3-2": "won three to two.",
     "5": "five.",
     "5 apples": "five apples.",
     "-3 degrees": "minus three degrees.",
@@ -41,6 +47,12 @@ NUMBERS = {
     "1.5M users": "one point five million users.",
 }
 NAMES_WITH_NUMBERS = {
+    "9/10": "nine out of ten.",
+    "50/50": "fifty fifty.",
+    "1000s of users": "thousands of users.",
+    "6.02e23": "six point zero two times ten to the power of twenty-three.",
+    "Boeing 747-400": "Boeing seven hundred forty-seven four hundred.",
+    "won 3-2": "won three to two.",
     "Chapter IV": "Chapter four.",
     "Henry VIII": "Henry the eighth.",
     "Louis XIV reigned": "Louis the fourteenth reigned.",
@@ -60,6 +72,7 @@ NAMES_WITH_NUMBERS = {
     "No. 5": "number five.",
 }
 PHONES = {
+    "555.123.4567 ext. 89": "five five five, one two three, four five six seven extension eighty-nine.",
     "555-123-4567": "five five five, one two three, four five six seven.",
     "(555) 123-4567": "five five five, one two three, four five six seven.",
     "+1 (555) 123-4567": "plus one, five five five, one two three, four five six seven.",
@@ -72,6 +85,8 @@ PHONES = {
     "12345678": "one two three four five six seven eight.",
 }
 DATES = {
+    "Mon-Fri": "Monday to Friday.",
+    "Sat. 10-2": "Saturday ten to two.",
     "in 1999": "in nineteen ninety-nine.",
     "since 2005": "since two thousand five.",
     "2024 was good": "twenty twenty-four was good.",
@@ -93,6 +108,9 @@ DATES = {
     "July 4-6": "July fourth to sixth.",
 }
 TIMES = {
+    "10:30 p.m. EST.": "ten thirty PM EST.",
+    "20m 30s": "twenty minutes thirty seconds.",
+    "2h 5m": "two hours five minutes.",
     "3:30 pm": "three thirty PM.",
     "3:30 p.m. today": "three thirty PM today.",
     "15:45": "fifteen forty-five.",
@@ -129,6 +147,8 @@ MONEY = {
     "$": "dollar.",
 }
 UNITS = {
+    "5 ft 10 in": "five feet ten inches.",
+    "2 tbsp of oil": "two tablespoons of oil.",
     "50%": "fifty percent.",
     "5-10%": "five to ten percent.",
     "5 km": "five kilometers.",
@@ -181,6 +201,8 @@ LINKS = {
     "Stop.Then go": "Stop. Then go.",
 }
 SIGNS = {
+    "Hello , world !Nice": "Hello, world! Nice.",
+    'Who said "a dream..."?': "Who said a dream?",
     "&": "and.",
     "%": "percent.",
     "Tom & Jerry": "Tom and Jerry.",
