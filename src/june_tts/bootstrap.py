@@ -27,7 +27,8 @@ from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 from june_tts.text import check_text, speakable
 
-CORES_PER_LANE = 4
+MOST_THREADS = 4
+"""Of one model run: these small models gain nothing from more."""
 CLONING_ENGINES = ("fish",)
 """Engines that june-tts knows to clone, installed or not; named where none is."""
 
@@ -125,12 +126,14 @@ def database_url(settings: Settings) -> str | None:
 
 def _engines(settings: Settings) -> list[Engine]:
     cores = os.cpu_count() or 1
-    lanes = settings.lanes or max(1, cores // CORES_PER_LANE)
-    threads = settings.threads or max(1, cores // lanes)
+    lanes = settings.lanes or cores
+    threads = settings.threads or min(cores, MOST_THREADS)
     ahead = settings.ahead_seconds
     build: dict[str, Engine] = {
         "piper": PiperEngine(settings.piper_dir, lanes=lanes, threads=threads, ahead_seconds=ahead),
-        "kokoro": KokoroEngine(settings.models_dir, lanes=lanes, threads=threads, ahead_seconds=ahead),
+        "kokoro": KokoroEngine(
+            settings.models_dir, lanes=max(1, lanes // threads), threads=threads, ahead_seconds=ahead
+        ),
         "fake": FakeEngine(),
     }
     return [build[name] for name in settings.engines]

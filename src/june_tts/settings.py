@@ -91,14 +91,14 @@ class Settings(BaseModel):
         ge=0,
         le=64,
         alias="JUNE_LANES",
-        description="Model runs at a time on the CPU; 0: one per four cores.",
+        description="Model runs at a time on the CPU; 0: one per core.",
     )
     threads: int = Field(
         0,
         ge=0,
         le=256,
         alias="JUNE_THREADS",
-        description="Threads of one model run; 0: the cores shared among lanes.",
+        description="Threads of a model run that has the machine to itself; 0: up to 4.",
     )
     max_streams: int = Field(
         64,

@@ -54,6 +54,11 @@ class Lanes:
     def active(self) -> int:
         return self._schedule.active
 
+    def alone(self) -> bool:
+        """Whether the one stream that runs has the machine to itself. For lane threads."""
+        with self._lock:
+            return self.running <= 1 and not self._schedule.can_run()
+
     def start(self) -> None:
         for i in range(self._count):
             thread = threading.Thread(target=self._run, name=f"{self._name}-lane-{i}", daemon=True)

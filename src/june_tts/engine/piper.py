@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class PiperEngine:
         self._loaded: OrderedDict[Path, PiperModel] = OrderedDict()
         self._loading = asyncio.Lock()
         self._joe: PiperFiles | None = None
+        self._background: set[asyncio.Task[None]] = set()
 
     def capabilities(self) -> Capabilities:
         languages = dict.fromkeys(tag for voice in self.voices() for tag in voice.languages)
@@ -65,6 +66,7 @@ class PiperEngine:
         await warm_up(self, "joe")
 
     async def close(self) -> None:
+        await asyncio.gather(*self._background)
         await asyncio.to_thread(self._lanes.close)
 
     async def synthesize(
@@ -79,6 +81,7 @@ class PiperEngine:
                 text,
                 run,
                 ticket,
+                self._lanes.alone,
                 speed=utterance.speed,
                 temperature=utterance.sampling.temperature,
                 speaker=speaker,
@@ -104,13 +107,20 @@ class PiperEngine:
     async def _model(self, files: PiperFiles) -> PiperModel:
         async with self._loading:  # two requests for a new voice load it once
             if files.model not in self._loaded:
-                self._loaded[files.model] = await in_nice_thread(
-                    lambda: PiperModel(files, threads=self._threads)
-                )
+                model = await in_nice_thread(lambda: PiperModel(files, threads=self._threads))
+                self._loaded[files.model] = model
+                if self._threads > 1:
+                    # beside the first requests: it matters only once several streams run
+                    self._begin(in_nice_thread(model.load_narrow))
                 while len(self._loaded) > MOST_LOADED:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(files.model)
             return self._loaded[files.model]
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 def _voices(files: PiperFiles) -> Iterator[Voice]:

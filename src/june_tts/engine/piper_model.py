@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from june_tts.engine.onnx import Run, open_session
 from june_tts.engine.phonemes import PiperPhonemes
-from june_tts.engine.piper_split import Halves, decode, split
+from june_tts.engine.piper_split import Reach, Sessions, decode, measure, open_halves, split, stretches
 from june_tts.engine.schedule import Ticket
 from june_tts.errors import ModelUnavailable
 from june_tts.models.files import PiperFiles
@@ -36,20 +36,35 @@ class PiperModel:
         try:
             self._config: dict[str, Any] = json.loads(files.config.read_bytes())
             self._phonemes = PiperPhonemes(self._config, files.model.parent)
-            self._halves: Halves | None = split(files.model, threads=threads)
+            halves = split(files.model)
+            self._wide = open_halves(halves, threads=threads) if halves else None
+            self._feed_names = halves.feeds if halves else ()
+            self._reach = measure(self._wide, self._feed_names) if self._wide else None
         except ModelUnavailable:
             raise
         except Exception as bad:
             raise ModelUnavailable(f"{files.model.name}: not a usable Piper voice ({bad})") from bad
+        self._narrow = self._wide
+        self._to_narrow = halves if self._reach else None
         self._whole = None
-        if self._halves is None:
+        if self._reach is None:
             self._whole = open_session(files.model, threads=threads, name=files.model.name)
+
+    def load_narrow(self) -> None:
+        """Load again for runs of one thread, which are used from then on while several streams run.
+
+        Two streams side by side on a thread each make a sixth more audio than one after the other on two.
+        """
+        if self._to_narrow is not None:
+            self._narrow = open_halves(self._to_narrow, threads=1)
+            self._to_narrow = None  # 60 MB
 
     def speak(
         self,
         text: str,
         run: Run,
         ticket: Ticket,
+        alone: Callable[[], bool],
         *,
         speed: float = 1.0,
         temperature: float | None = None,
@@ -58,12 +73,24 @@ class PiperModel:
         """Audio of a piece, a stretch at a time. `temperature` scales the latent's noise (0 .. 2)."""
         for ids in self._phonemes.sentences(text):
             feeds = self._feeds(ids, speed, temperature, speaker)
-            if self._halves is None:
+            if self._reach is None:
                 yield run(self._whole, feeds)[0].ravel()
-                continue
-            latent = run(self._halves.encoder, feeds)
-            yield None
-            yield from decode(self._halves, run, latent, self._stretches(ticket, self._halves.hop))
+            else:
+                yield from self._by_stretches(feeds, self._reach, run, ticket, alone)
+
+    def _by_stretches(
+        self, feeds: dict[str, Any], reach: Reach, run: Run, ticket: Ticket, alone: Callable[[], bool]
+    ) -> Iterator[Samples | None]:
+        latent = run(self._sessions(alone).encoder, feeds)
+        yield None
+        for stretch in stretches(latent[0].shape[2], self._lengths(ticket, reach.hop)):
+            yield decode(self._sessions(alone).decoder, self._feed_names, reach, run, latent, stretch)
+
+    def _sessions(self, alone: Callable[[], bool]) -> Sessions:
+        sessions = self._wide if alone() else self._narrow
+        if sessions is None:
+            raise ModelUnavailable(f"{self.files.model.name} is not loaded")
+        return sessions
 
     def _feeds(self, ids: list[int], speed: float, temperature: float | None, speaker: int) -> dict[str, Any]:
         inference = self._config.get("inference", {})
@@ -78,7 +105,7 @@ class PiperModel:
             feeds["sid"] = np.array([speaker], dtype=np.int64)
         return feeds
 
-    def _stretches(self, ticket: Ticket, hop: int) -> Iterator[int]:
+    def _lengths(self, ticket: Ticket, hop: int) -> Iterator[int]:
         """Frames of each next stretch: few while the listener waits, more the further it is behind us."""
         while True:
             seconds = FIRST_STRETCH_SECONDS

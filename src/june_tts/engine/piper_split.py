@@ -30,23 +30,38 @@ AUDIBLE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """A voice's latent model and decoder.
+    """A voice's latent model and decoder, as bytes that sessions are opened from.
 
     `feeds` names the decoder's inputs: the latent (1, channels, frames) first, then what is constant over a
     sentence (the speaker embedding of multi-speaker voices).
     """
 
+    name: str
+    encoder: bytes
+    decoder: bytes
+    feeds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Both halves, loaded for runs of one number of threads."""
+
     encoder: ort.InferenceSession
     decoder: ort.InferenceSession
-    feeds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a decoder turns latent frames into samples."""
+
     hop: int
     """Samples per latent frame."""
-    reach: int
+    frames: int
     """Latent frames on either side that a sample depends on."""
 
 
-def split(model: Path, *, threads: int) -> Halves | None:
-    """Load a voice in two halves; None where its graph has no decoder of the known shape."""
+def split(model: Path) -> Halves | None:
+    """Cut a voice in two; None where its graph has no decoder of the known shape."""
     graph = onnx.load(str(model))
     border = _border(graph.graph)
     if not border:
@@ -56,10 +71,15 @@ def split(model: Path, *, threads: int) -> Halves | None:
     cut = Extractor(graph)
     encoder = cut.extract_model(inputs, list(border)).SerializeToString()
     decoder = cut.extract_model(list(border), outputs).SerializeToString()
-    del cut, graph
-    front = open_session(encoder, threads=threads, name=f"{model.name} (encoder)")
-    back = open_session(decoder, threads=threads, name=f"{model.name} (decoder)")
-    return _measured(front, back, border)
+    return Halves(model.name, encoder, decoder, border)
+
+
+def open_halves(halves: Halves, *, threads: int) -> Sessions:
+    """Load both halves; takes a second or two."""
+    return Sessions(
+        open_session(halves.encoder, threads=threads, name=f"{halves.name} (encoder)"),
+        open_session(halves.decoder, threads=threads, name=f"{halves.name} (decoder)"),
+    )
 
 
 def _border(graph: onnx.GraphProto) -> tuple[str, ...]:
@@ -94,13 +114,13 @@ def _constant(graph: onnx.GraphProto, name: str) -> bool:
     return any(node.op_type == "Constant" and name in node.output for node in graph.node)
 
 
-def _measured(
-    encoder: ort.InferenceSession, decoder: ort.InferenceSession, border: tuple[str, ...]
-) -> Halves | None:
+def measure(sessions: Sessions, feeds_names: tuple[str, ...]) -> Reach | None:
     """Find hop and reach by changing one latent frame and seeing which samples change.
 
-    Measured rather than computed: the low, medium and high voices have different decoders.
+    Measured rather than computed: the low, medium and high voices have different decoders. None where the
+    decoder is not the convolutional one that can be cut.
     """
+    encoder, decoder, border = sessions.encoder, sessions.decoder, feeds_names
     if {i.name for i in decoder.get_inputs()} != set(border):
         return None
     run = Run()
@@ -117,7 +137,7 @@ def _measured(
         return None
     left = middle - changed[0] // hop
     right = changed[-1] // hop - middle
-    return Halves(encoder, decoder, border, hop, int(max(left, right)) + 1)
+    return Reach(hop, int(max(left, right)) + 1)
 
 
 def _any_sentence(encoder: ort.InferenceSession) -> dict[str, Any]:
@@ -132,16 +152,27 @@ def _any_sentence(encoder: ort.InferenceSession) -> dict[str, Any]:
     return {name: value for name, value in feeds.items() if name in wanted}
 
 
-def decode(halves: Halves, run: Run, latent: list[Any], stretches: Iterator[int]) -> Iterator[Samples]:
-    """Decode a sentence's latent stretch by stretch; `stretches` gives the frames of each next one."""
-    whole, constants = latent[0], latent[1:]
-    total = whole.shape[2]
+def stretches(total: int, lengths: Iterator[int]) -> Iterator[tuple[int, int]]:
+    """Where each next stretch of `total` frames starts and stops; `lengths` says how long it may be."""
     start = 0
     while start < total:
-        stop = min(total, start + next(stretches))
-        left, right = max(0, start - halves.reach), min(total, stop + halves.reach)
-        window = np.ascontiguousarray(whole[:, :, left:right])
-        feeds = dict(zip(halves.feeds, [window, *constants], strict=True))
-        sound = run(halves.decoder, feeds)[0].ravel()
-        yield sound[(start - left) * halves.hop : (stop - left) * halves.hop]
+        stop = min(total, start + next(lengths))
+        yield start, stop
         start = stop
+
+
+def decode(
+    decoder: ort.InferenceSession,
+    feeds: tuple[str, ...],
+    reach: Reach,
+    run: Run,
+    latent: list[Any],
+    stretch: tuple[int, int],
+) -> Samples:
+    """The samples of one stretch of a sentence's latent, the same as in a decode of the whole."""
+    start, stop = stretch
+    whole, constants = latent[0], latent[1:]
+    left, right = max(0, start - reach.frames), min(whole.shape[2], stop + reach.frames)
+    window = np.ascontiguousarray(whole[:, :, left:right])
+    sound: Samples = run(decoder, dict(zip(feeds, [window, *constants], strict=True)))[0].ravel()
+    return sound[(start - left) * reach.hop : (stop - left) * reach.hop]
