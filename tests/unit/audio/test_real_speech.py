@@ -36,7 +36,8 @@ def hiss(samples: Samples, snr_db: float) -> Samples:
     power = (samples[: samples.size // 220 * 220].reshape(-1, 220) ** 2).mean(axis=1)
     level = float(power[power > power.max() / 1000].mean()) / 10 ** (snr_db / 10)
     drawn = np.random.default_rng(1).standard_normal(samples.size) * level**0.5
-    return drawn.astype(np.float32)
+    made: Samples = drawn.astype(np.float32)
+    return made
 
 
 def file(samples: Samples, name: Format = "wav") -> bytes:
