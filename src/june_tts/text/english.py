@@ -25,5 +25,5 @@ def say_english(text: str, language: str) -> str:
     text = say_money(text)
     if digits:
         text = say_codes(text)
-    text = say_symbols(say_fractions(say_units(text)))
+    text = say_symbols(say_units(say_fractions(text)))
     return say_numbers(text) if digits else text

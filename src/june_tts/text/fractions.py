@@ -4,12 +4,18 @@ import re
 
 from june_tts.text.rules import START, Rule, apply, rule
 from june_tts.text.spelling import cardinal, decimal, ordinal, plural
+from june_tts.text.units import SYMBOLS, named
 
 _DENOMINATORS = {"2": "half", "4": "quarter"}
 
 
 def say_fractions(text: str) -> str:
     return apply(_RULES, text)
+
+
+def _measure(found: re.Match[str]) -> str:
+    unit = found["unit"]
+    return f"{_fraction(found)} {named(unit, not found['whole'])}" if unit else _fraction(found)
 
 
 def _fraction(found: re.Match[str]) -> str:
@@ -40,8 +46,9 @@ _RULES: tuple[Rule, ...] = (
     rule(r"(?<![\w/])24/7(?![\w/])", "twenty-four seven", "/"),
     rule(r"(?<![\w/])9/11(?![\w/])", "nine eleven", "/"),
     rule(
-        r"(?<![\w./,])(?:(?P<whole>\d{1,4})[\s-])?(?P<top>\d{1,3})/(?P<bottom>\d{1,4})(?![\w/]|[.,]\d)",
-        _fraction,
+        r"(?<![\w./,])(?:(?P<whole>\d{1,4})[\s-])?(?P<top>\d{1,3})/(?P<bottom>\d{1,4})(?![\w/]|[.,]\d)"
+        rf"(?:\s(?P<unit>{SYMBOLS})\b(?!/)(?:\.(?=\s+[a-z]|,))?)?",
+        _measure,
         "/",
     ),
 )

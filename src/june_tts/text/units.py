@@ -45,6 +45,16 @@ _DASH = r"\s?(?:[-\u2013]|to)\s?"
 _SIGN = r"(?P<sign>(?<![\w)])[-+])?"
 
 
+SYMBOLS = _NAMES
+"""Alternatives of a pattern: every unit that is no common word."""
+
+
+def named(symbol: str, single: bool) -> str:
+    """`km` as kilometer or kilometers."""
+    name = _UNITS[symbol]
+    return name if single else many(name)
+
+
 def say_units(text: str) -> str:
     if not frozenset(DIGITS).isdisjoint(text):
         text = apply(_COUNTED, text)
@@ -72,10 +82,8 @@ def _quantity(found: re.Match[str]) -> tuple[str, bool]:
 
 def _measure(found: re.Match[str]) -> str:
     number, single = _quantity(found)
-    name = _UNITS[found["unit"].rstrip(".")]
     # "a 5-km run" counts as an adjective: five-kilometer
-    adjective = found["gap"] == "-"
-    return f"{number} {name if single or adjective else many(name)}"
+    return f"{number} {named(found['unit'].rstrip('.'), single or found['gap'] == '-')}"
 
 
 def _percent(found: re.Match[str]) -> str:

@@ -147,6 +147,8 @@ MONEY = {
     "$": "dollar.",
 }
 UNITS = {
+    "1/2 tsp. of salt": "one half teaspoon of salt.",
+    "2 1/2 km": "two and a half kilometers.",
     "5 ft 10 in": "five feet ten inches.",
     "2 tbsp of oil": "two tablespoons of oil.",
     "50%": "fifty percent.",
