@@ -25,6 +25,10 @@ format: $(VENV)/.test ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(VENV)/.test ## Measure this machine beside piper's own server (ten minutes, leave it alone meanwhile)
+	$(BIN)/python bench/compare_piper.py
+	$(BIN)/python bench/server_health.py --json bench/results/server_health.json
+
 lock: ## Pin the dependencies again (needs uv)
 	scripts/lock.sh
 

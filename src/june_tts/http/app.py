@@ -7,7 +7,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from june_tts.errors import JuneError
-from june_tts.http.errors import on_http_exception, on_june_error, on_validation_error
+from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
 from june_tts.http.middleware import Bodies, Key, RequestIds
 from june_tts.http.routes import health, june, openai, openai_voices
 from june_tts.http.routes.pages import page_routes
@@ -38,6 +38,7 @@ def create_app(given: Services) -> FastAPI:
     app.add_exception_handler(JuneError, on_june_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(Exception, on_unexpected)
     # the last one added is the first to see a request
     app.add_middleware(Bodies, limits=given.body_limits)
     app.add_middleware(Key, api_key=given.api_key, protected=PROTECTED)

@@ -102,6 +102,11 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     return response
 
 
+async def on_unexpected(request: Request, _: Exception) -> Response:
+    """A fault of ours; the server logs its traceback, the caller gets no more than the fact."""
+    return error_response(request.url.path, JuneError("june-tts failed on this request; its log says why"))
+
+
 def _explain(request: Request, error: RequestValidationError) -> JuneError:
     """The first thing wrong, by field, value and expectation. Long values are cut, text is not repeated."""
     first = error.errors()[0]

@@ -95,6 +95,7 @@ REFUSED = [
     ({"model": "gpt-9"}, 404, "model"),
     ({"instructions": "whisper"}, 422, "instructions"),
     ({"stream_format": "smoke"}, 400, "stream_format"),
+    ({"language": "fr"}, 400, "language"),
     ({"colour": "red"}, 400, "colour"),
 ]
 

@@ -50,6 +50,9 @@ class SpeechBody(BaseModel):
         None, description="Refused unless empty: no engine here can follow instructions."
     )
     stream_format: Literal["audio", "sse"] = Field("audio", description="Raw audio, or events with base64.")
+    language: str | None = Field(
+        None, max_length=40, description="BCP 47 (an extension); must be one the voice speaks."
+    )
     sample_rate: int | None = Field(
         None, ge=8_000, le=192_000, description="Hz (an extension). `pcm` is 24000 unless this is given."
     )
@@ -66,7 +69,7 @@ async def speech(
     await _check_model(body.model, voice_id, given)
     if body.instructions and body.instructions.strip():
         raise UnsupportedParameter("instructions: no engine here can follow them", param="instructions")
-    request = SpeechRequest(ident, body.input, voice_id, speed=body.speed)
+    request = SpeechRequest(ident, body.input, voice_id, body.language, body.speed)
     rate = body.sample_rate or (PCM_RATE if body.response_format == "pcm" else None)
     if body.stream_format == "sse":
         audio = spoken_bytes(given, request, body.response_format, rate)
