@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 from fastapi import FastAPI
-from june_tts.audio.judge import judge
 
+from june_tts.audio.judge import judge
 from june_tts.engine.fake import FakeEngine
 from june_tts.http.app import create_app
 from june_tts.http.middleware import BodyLimits

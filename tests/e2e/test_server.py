@@ -83,7 +83,7 @@ def test_a_streamed_wav_opens_in_every_reader(server: str) -> None:
     samples, rate = soundfile.read(io.BytesIO(data))
     with wave.open(io.BytesIO(data)) as file:
         assert len(file.readframes(file.getnframes())) == 2 * len(samples)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         assert sum(frame.samples for frame in container.decode(audio=0)) == len(samples)
     assert rate == 22_050
 
@@ -204,8 +204,8 @@ def test_sigterm_lets_a_playing_stream_finish(tmp_path: Path) -> None:
 
 
 def pid_of(address: str) -> int:
-    port = int(address.rsplit(":", 1)[1])
+    local = ("127.0.0.1", int(address.rsplit(":", 1)[1]))
     for connection in psutil.net_connections("tcp"):
-        if connection.status == "LISTEN" and connection.laddr.port == port and connection.pid:
+        if connection.status == "LISTEN" and tuple(connection.laddr) == local and connection.pid:
             return connection.pid
-    raise AssertionError(f"nothing listens on {port}")
+    raise AssertionError(f"nothing listens on {address}")

@@ -37,7 +37,7 @@ async def test_pcm_is_24_khz_mono_16_bit() -> None:
 async def test_every_format_opens_in_a_player_and_has_the_whole_speech(container: str) -> None:
     async with fake_server() as server:
         reply = await speak(server, response_format=container)
-    with av.open(io.BytesIO(reply.content)) as file:
+    with av.open(io.BytesIO(reply.content), "r") as file:
         frames = list(file.decode(audio=0))
     heard = sum(frame.samples for frame in frames) / frames[0].sample_rate
     assert heard == pytest.approx(SECONDS, rel=0.15)
