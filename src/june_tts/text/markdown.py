@@ -26,6 +26,9 @@ _BULLET = re.compile(r"^[ ]*[-*+\u2022][ ]+(?:\[[ xX]\][ ]+)?(?=\S)")
 _NUMBERED = re.compile(r"^[ ]*(\d{1,3})[.)][ ]+(?=\S)")
 _ENDED = re.compile(r"[.!?:;,\u3002\uff01\uff1f]['\")\]*_]*$")
 
+SHORT_LINE = 50
+"""Characters; text that an editor wrapped has longer lines."""
+
 _STRONG = re.compile(r"\*{2,}|_{2,}|~{2}|`+")
 _EMPHASIS = re.compile(r"(?<![\w*])[*_](?=[^\s*_])|(?<=[^\s*_])[*_](?![\w*])")
 
@@ -86,21 +89,23 @@ def _join(lines: list[tuple[str, str]]) -> str:
             previous = "blank" if kind == "blank" else previous
             continue
         if out:
-            out.append(_gap(previous, kind, out[-1]))
+            out.append(_gap(previous, kind, out[-1], words))
         out.append(words)
         previous = kind
     text = "".join(out)
     return text + _stop(text) if previous in {"item", "heading"} else text
 
 
-def _gap(previous: str, kind: str, before: str) -> str:
+def _gap(previous: str, kind: str, before: str, after: str) -> str:
     if previous in {"blank", "heading"} or kind == "heading":
         return _stop(before) + "\n\n"
     if previous == "item" and kind == "text":
         return " "  # a list item goes on in the next line
     if kind == "item":
         return _stop(before) + " "
-    return " "
+    # a short line before a capital was broken on purpose: a verse, an address
+    verse = len(before) < SHORT_LINE and after[0].isupper() and not _ENDED.search(before)
+    return ", " if verse else " "
 
 
 def _stop(text: str) -> str:

@@ -11,6 +11,7 @@ _ABBREVIATIONS = frozenset(
     "i.e cf al hr fr nr bzw ca z.b d.h u.a vgl bd abs sog mme mlle sr sra srta dott sig avv dra art cap "
     "pag p pp".split()
 )
+_LETTER = re.compile(r"\s?[^\W\d_]\.")
 _LAST_WORD = re.compile(r"[\w.]+$")
 _CLAUSE = re.compile(r"(?<![,;:])[,;:\u2014\u2013]+[\"')\]]*(?=\s)|[\uff0c\u3001\uff1b\uff1a\u060c\u061b]+")
 _CONJUNCTION = re.compile(
@@ -50,5 +51,7 @@ def _abbreviated(text: str, dot: int, end: int) -> bool:
     if word.isdigit():
         # "am 3. M\xe4rz" and list numbers; "it was 1999." is longer
         return len(word) <= 2
+    if len(word) == 1 and _LETTER.match(text, end):
+        return True  # "z. B.", "d. h."
     # initials: "J. K. Rowling", "U.S. Army"
     return (len(word) == 1 and word.isupper() and word != "I") or (len(word) <= 5 and word[-2:-1] == ".")

@@ -6,6 +6,7 @@ from unicode_rbnf import RbnfEngine
 from unicode_rbnf.engine import FormatPurpose, RbnfError
 
 _ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_SAME = {"nb": "no"}
 # beyond this the rules compute in floats and lose digits
 _LARGEST_DIGITS = 15
 
@@ -15,7 +16,8 @@ def supported(language: str) -> str | None:
     """The engine name for a language tag such as `de-CH`, or None."""
     known = RbnfEngine.get_supported_languages()
     tag = language.replace("-", "_")
-    return next((name for name in (tag, tag.split("_")[0]) if name in known), None)
+    base = tag.split("_")[0].lower()
+    return next((name for name in (tag, _SAME.get(base, base)) if name in known), None)
 
 
 @cache

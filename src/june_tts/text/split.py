@@ -65,13 +65,14 @@ class Splitter:
             if end and at > limit:
                 break
             if at == len(line) and not whole:
-                break
+                return 0
             end = at
             if end >= SHORT_SENTENCE:
-                break
-        if not end and whole:
-            return len(line)
-        return end
+                return end
+        if whole:
+            return end or len(line)
+        # the next sentence may still turn out to fit beside a short one
+        return end if len(line) > limit else 0
 
     def _first_cut(
         self,

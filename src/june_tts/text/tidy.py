@@ -6,7 +6,8 @@ from june_tts.text.rules import Rule, apply, rule
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _CLOSED = re.compile(r"[.!?,;:\u3002\uff01\uff1f\uff0c\u3001\u061f\u061b\u0964\u17d4\u104b]$")
-_CJK_END = re.compile(f"[{_CJK}]$")
+# Korean writes a Latin full stop
+_CJK_END = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]$")
 _WORD = re.compile(r"[^\W_]")
 _SOUND = re.compile(r"[^\W_]|[%&$@+=\xa2-\xa5\xa7\xa9\xb0\u20a0-\u20bf]")
 

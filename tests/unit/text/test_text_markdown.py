@@ -28,6 +28,7 @@ MARKDOWN = {
     "```python\nprint(x)\n```": "print x.",
     "```\nnever closed\nmore": "never closed more.",
     "two\nlines": "two lines.",
+    "Roses are red\nViolets are blue": "Roses are red, Violets are blue.",
     "one\n\ntwo": "one.\ntwo.",
     "<b>bold</b> &amp; <br/>more": "bold and more.",
     "<!-- hidden -->shown": "shown.",
@@ -84,6 +85,8 @@ OTHERS = [
     ("es", "\xbfTienes 2 gatos?", "Tienes dos gatos?"),
     ("ja", "\u4eca\u65e5\u306f5\u6708", "\u4eca\u65e5\u306f5\u6708\u3002"),
     ("zh", "\u4f60\u597d\u2026\u2026", "\u4f60\u597d\u3002"),
+    ("nb", "Jeg har 5 epler", "Jeg har fem epler."),
+    ("ko", "\uc548\ub155", "\uc548\ub155."),
     ("xx", "5 things at https://example.com", "5 things at example.com."),
     (
         "fa",

@@ -70,6 +70,8 @@ def test_each_sentence_is_a_piece_of_its_own() -> None:
 
 def test_a_very_short_sentence_is_spoken_with_the_next() -> None:
     assert spoken("Yes. I will do that. Now.") == ["Yes. I will do that.", "Now."]
+    assert spoken("Yes. No.") == ["Yes. No."]
+    assert spoken("Yes. " + "This sentence is far too long to be spoken with it at once.")[0] == "Yes."
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_full_stop_within_a_sentence_does_not_end_it(text: str) -> None:
 
 
 def test_abbreviations_of_other_languages_do_not_end_a_sentence() -> None:
-    assert len(pieces("Das ist Dr. Meier bzw. Hr. Schulz am 3. M\xe4rz.", "de", 200, 400)) == 1
+    assert len(pieces("Das ist Dr. Meier bzw. Hr. Schulz, z. B. am 3. M\xe4rz.", "de", 200, 400)) == 1
 
 
 def test_chinese_and_japanese_stops_end_sentences_without_a_space() -> None:
