@@ -15,7 +15,7 @@ __all__ = ["FORMATS", "MEDIA_TYPES", "Encoder", "open_encoder"]
 class Encoder(Protocol):
     """One stream's encoder. Not thread-safe, but its calls may come from different threads in turn.
 
-    The calls compute (0.1 to 2 % of the audio's duration), so an event loop makes them in a worker thread.
+    The calls compute (up to 1 % of the audio's duration), so an event loop makes them in a worker thread.
     """
 
     media_type: str

@@ -81,7 +81,7 @@ class Seams:
         if self._gap:
             out.append(np.zeros(self._gap, np.float32))
         self._held, self._quiet, self._faded = run[:0], 0, 0
-        self._speaking, self._silence, self._gap = True, 0, 0
+        self._speaking, self._silence = True, 0
         return run[start:]
 
     def _speak(self, samples: Samples, out: list[Samples]) -> Samples:

@@ -149,6 +149,12 @@ def test_a_tag_before_or_after_an_mp3_is_no_damage() -> None:
         assert decode(tagged, max_seconds=60).samples.size == whole.samples.size
 
 
+@pytest.mark.parametrize("name", ["wav 16 bit", "flac", "aac"])
+def test_a_tag_before_other_formats_is_skipped(name: str) -> None:
+    tag = b"ID3\x04\x00\x00\x00\x00\x7f\x00" + bytes(127 << 7)
+    assert decode(tag + recording(name), max_seconds=60).duration == pytest.approx(SECONDS, abs=0.1)
+
+
 def test_a_picture_in_the_file_is_no_hindrance(tmp_path: Path) -> None:
     picture = tmp_path / "with-picture.m4a"
     assert decode(with_video(picture, audio=True), max_seconds=60).duration == pytest.approx(1, abs=0.1)

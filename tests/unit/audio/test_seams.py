@@ -89,11 +89,21 @@ def test_a_piece_shorter_than_the_fade_still_starts_and_ends_at_zero() -> None:
     assert np.abs(np.diff(joined, prepend=np.float32(0))).max() < 0.05
 
 
-def test_a_piece_that_is_all_silence_adds_no_second_pause() -> None:
+@pytest.mark.parametrize(("first", "second"), [("clause", "sentence"), ("paragraph", "clause")])
+def test_a_piece_that_is_all_silence_adds_no_second_pause(first: Pause, second: Pause) -> None:
     spoken, empty = np.concatenate([silence(50), vowel(200), silence(50)]), silence(700)
-    with_it = join(Seams(RATE), (spoken, "clause"), (empty, "sentence"), (spoken, "clause"))
-    without = join(Seams(RATE), (spoken, "sentence"), (spoken, "clause"))
+    longer = max(first, second, key=lambda pause: PAUSE_MS[pause])
+    with_it = join(Seams(RATE), (spoken, first), (empty, second), (spoken, "clause"))
+    without = join(Seams(RATE), (spoken, longer), (spoken, "clause"))
     np.testing.assert_array_equal(with_it, without)
+
+
+def test_every_long_silence_inside_a_piece_is_shortened_and_none_is_carried_over() -> None:
+    twice = np.concatenate([vowel(200), silence(2000), vowel(200), silence(2000), vowel(200)])
+    longest = pytest.approx(LONGEST_PAUSE_MS * RATE / 1000, abs=24)
+    joined = join(Seams(RATE), (twice, "none"), (vowel(200), "none"))
+    assert gaps(joined)[:2] == [longest, longest]
+    assert all(gap < 0.1 * RATE for gap in gaps(joined)[2:])
 
 
 def test_silence_before_the_first_speech_gives_nothing_at_all() -> None:
