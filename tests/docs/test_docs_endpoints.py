@@ -1,0 +1,107 @@
+"""docs/reference/endpoints.md against the server: routes, fields and their defaults, replies."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from tests.docs.markdown import REFERENCE, code, read, sections, table
+from tests.fake_server import FakeServer, fake_server
+
+from june_tts.http.routes.june import cloned_json
+from june_tts.types import NewVoice, RecordingReport
+
+pytestmark = pytest.mark.unit
+
+PAGE = REFERENCE / "endpoints.md"
+SECTIONS = {found[1]: body for title, body in sections(PAGE) if (found := re.fullmatch("`([A-Z]+ /.*)`", title))}
+REPORT = RecordingReport("wav", 16_000, 1, 10.0, 9.0, -3.0, -20.0, 40.0, 0.0, ())
+MADE_HERE = NewVoice("anna", "Anna", b"recording", "Hello.", "en", REPORT)
+
+
+async def document() -> dict[str, Any]:
+    async with fake_server() as server:
+        found: dict[str, Any] = (await server.http.get("/openapi.json")).json()
+        return found
+
+
+def operations(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {f"{m.upper()} {path}": op for path, methods in found["paths"].items() for m, op in methods.items()}
+
+
+def fields(found: dict[str, Any], operation: dict[str, Any]) -> dict[str, str]:
+    """Each field and parameter with its default as the page writes it."""
+    named = {parameter["name"]: "required" for parameter in operation.get("parameters", [])}
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = found["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+        for name, field in schema["properties"].items():
+            value = field.get("default")
+            default = "–" if value is None else f"`{json.dumps(value)}`"
+            named[name] = "required" if name in schema.get("required", ()) else default
+    return named
+
+
+async def test_every_route_is_documented_and_no_other() -> None:
+    assert set(SECTIONS) == set(operations(await document()))
+
+
+async def test_every_field_is_documented_with_its_default_and_no_other() -> None:
+    found = await document()
+    for name, operation in operations(found).items():
+        documented = {code(row[0]): row[1] for row in table(SECTIONS[name], "field")}
+        assert documented == fields(found, operation), name
+
+
+async def test_the_paths_outside_the_document_are_listed() -> None:
+    listed = {code(row[0]) for row in table(read(PAGE), "path")}
+    async with fake_server() as server:
+        paths = {getattr(route, "path", None) for route in server.app.routes} - {None}
+        found = (await server.http.get("/openapi.json")).json()
+    # the page is mounted at the root under an empty name
+    assert listed == {path or "/" for path in paths} - set(found["paths"])
+
+
+def keys(reply: dict[str, Any]) -> set[str]:
+    """`a.b` for what is in an object; an object with names of engines counts as one."""
+    found = set()
+    for name, value in reply.items():
+        nested = isinstance(value, dict) and name in ("services", "resources", "model", "metrics")
+        found |= {f"{name}.{inner}" for inner in value} if nested else {name}
+    return found
+
+
+async def ask(server: FakeServer, name: str) -> httpx.Response:
+    method, path = name.split()
+    return await server.http.request(method, path.replace("{voice_id}", MADE_HERE.voice_id))
+
+
+async def test_replies_have_the_documented_keys_and_no_other() -> None:
+    asked = set()
+    for name, body in SECTIONS.items():
+        documented = {code(row[0]) for row in table(body, "reply")}
+        if not documented or name.startswith("POST"):
+            continue
+        async with fake_server() as server:
+            await server.services.store.add(MADE_HERE)
+            reply = await ask(server, name)
+        assert reply.status_code == 200, name
+        assert keys(reply.json()) == documented, name
+        asked.add(name)
+    assert len(asked) >= 8
+
+
+async def test_a_cloned_voice_has_the_documented_keys() -> None:
+    async with fake_server() as server:
+        kept = await server.services.store.add(MADE_HERE)
+    documented = {code(row[0]) for row in table(SECTIONS["POST /api/voices/clone"], "reply")}
+    assert documented == {"status", "voice_name", *cloned_json(kept)}
+    report = next(row[1] for row in table(SECTIONS["POST /api/voices/clone"], "reply") if "report" in row[0])
+    assert set(re.findall("`([a-z_]+)`", report)) == set(RecordingReport.__dataclass_fields__)
+
+
+async def test_a_catalogue_entry_has_the_documented_keys() -> None:
+    async with fake_server() as server:
+        entry = (await server.http.get("/api/voices")).json()["voices"][0]
+    text = next(row[1] for row in table(SECTIONS["GET /api/voices"], "reply") if "voices" in row[0])
+    assert set(re.findall("`([a-z_]+)`", text)) - {"builtin", "cloned", "null"} == set(entry)

@@ -1,0 +1,95 @@
+"""The reference says of errors, metrics, formats and text what the code does: no more and no less."""
+
+import re
+
+import pytest
+from tests.docs.markdown import REFERENCE, code, codes, read, sections, table
+
+from june_tts.audio.formats import FORMATS, MAX_RATE, MIN_RATE, Spec
+from june_tts.errors import JuneError
+from june_tts.http.errors import STATUS
+from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.recorder import Recorder
+from june_tts.text import normalize
+
+pytestmark = pytest.mark.unit
+
+
+def kinds(error: type[JuneError]) -> list[type[JuneError]]:
+    return [error, *(kind for child in error.__subclasses__() for kind in kinds(child))]
+
+
+def test_every_error_is_documented_as_it_is() -> None:
+    rows = table(read(REFERENCE / "errors.md"), "code")
+    documented = {code(row[0]): (row[1], row[2], row[3]) for row in rows}
+    actual = {
+        kind.code: (str(STATUS[kind.code]), "yes" if kind.retryable else "no", (kind.__doc__ or "").strip())
+        for kind in kinds(JuneError)
+    }
+    assert len(rows) == len(documented)
+    assert documented == actual
+
+
+def used_metrics() -> Metrics:
+    """With a sample in every series, so that their labels can be seen."""
+    metrics = Metrics()
+    metrics.watch_engine("fake", lambda: 0, lambda: 0)
+    recorder = Recorder(metrics)
+    recorder.refused("voice_not_found")
+    watch = recorder.begin("id", "joe", "fake", 10)
+    watch.chunk(0.0)
+    watch.chunk(1.0)
+    watch.end("success")
+    return metrics
+
+
+def test_every_metric_is_documented_with_its_type_and_labels() -> None:
+    actual = {}
+    for family in used_metrics().registry.collect():
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        exposed = f"{family.name}_total" if family.type == "counter" else family.name
+        actual[exposed] = (family.type, labels)
+    rows = table(read(REFERENCE / "metrics.md"), "metric")
+    documented = {code(row[0]): (row[1], set(codes(row[2]))) for row in rows}
+    assert len(rows) == len(documented)
+    assert documented == actual
+
+
+def test_the_queries_name_metrics_that_exist() -> None:
+    page = read(REFERENCE / "metrics.md")
+    known = {code(row[0]) for row in table(page, "metric")}
+    named = {found for row in table(page, "question") for found in re.findall(r"\btts_\w+", row[1])}
+    assert named
+    assert {found.removesuffix("_bucket") for found in named} <= known
+
+
+def rates(spec: Spec) -> str:
+    listed = ", ".join(f"{rate:,}" for rate in spec.rates)
+    return listed or f"{MIN_RATE:,} to {MAX_RATE:,}"
+
+
+def test_every_format_is_documented_with_its_media_type_and_rates() -> None:
+    rows = {code(row[0]): row for row in table(read(REFERENCE / "formats.md"), "format")}
+    assert set(rows) == set(FORMATS)
+    for name, spec in FORMATS.items():
+        alike = re.fullmatch("as `(.*)`", rows[name][2])
+        assert code(rows[name][1]) == spec.media_type
+        assert (rows[alike[1]][2] if alike else rows[name][2]) == rates(spec)
+
+
+def examples() -> list[tuple[str, str, str]]:
+    """Language, what is written, what is spoken; the language stands in the section's heading."""
+    return [
+        (codes(title)[0], code(written).replace("\\n", "\n"), spoken)
+        for title, body in sections(REFERENCE / "text.md")
+        for written, spoken in table(body, "written")
+    ]
+
+
+@pytest.mark.parametrize(("language", "written", "spoken"), examples())
+def test_text_is_read_as_the_examples_say(language: str, written: str, spoken: str) -> None:
+    assert normalize(written, language) == spoken
+
+
+def test_there_are_examples() -> None:
+    assert len(examples()) > 30
