@@ -30,6 +30,7 @@ from june_tts.bootstrap import running
 from june_tts.http.app import create_app
 from june_tts.http.services import Services
 from june_tts.settings import load
+from june_tts.telemetry import log
 
 CLIENTS = 20
 ROUNDS = 5
@@ -39,7 +40,8 @@ TEXT = "The quick brown fox jumps over the lazy dog while the sun sets behind th
 
 @asynccontextmanager
 async def server(folder: Path) -> AsyncIterator[tuple[Services, int]]:
-    environ = {"JUNE_DATA_DIR": str(folder), "JUNE_ENGINES": "piper", "JUNE_LOG_LEVEL": "error"}
+    environ = {"JUNE_DATA_DIR": str(folder), "JUNE_ENGINES": "piper"}
+    log.configure("error", "json")
     async with running(load(environ).settings) as services:
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off")

@@ -11,7 +11,7 @@ from june_tts.engine.lanes import Lanes, in_nice_thread
 from june_tts.engine.onnx import Run
 from june_tts.engine.piper_model import PiperModel
 from june_tts.engine.schedule import Ticket
-from june_tts.engine.warmup import warm_up
+from june_tts.engine.warmup import SENTENCE, warm_up
 from june_tts.errors import VoiceNotFound
 from june_tts.models.embedded import joe
 from june_tts.models.files import PiperFiles
@@ -107,7 +107,7 @@ class PiperEngine:
     async def _model(self, files: PiperFiles) -> PiperModel:
         async with self._loading:  # two requests for a new voice load it once
             if files.model not in self._loaded:
-                model = await in_nice_thread(lambda: PiperModel(files, threads=self._threads))
+                model = await in_nice_thread(lambda: self._load(files))
                 self._loaded[files.model] = model
                 if self._threads > 1:
                     # beside the first requests: it matters only once several streams run
@@ -116,6 +116,11 @@ class PiperEngine:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(files.model)
             return self._loaded[files.model]
+
+    def _load(self, files: PiperFiles) -> PiperModel:
+        model = PiperModel(files, threads=self._threads)
+        model.calibrate(SENTENCE)
+        return model
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

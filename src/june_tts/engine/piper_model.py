@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from june_tts.engine.loudness import amplified, gain_for
 from june_tts.engine.onnx import Run, open_session
 from june_tts.engine.phonemes import PiperPhonemes
 from june_tts.engine.piper_split import Reach, Sessions, decode, measure, open_halves, split, stretches
@@ -44,11 +45,18 @@ class PiperModel:
             raise
         except Exception as bad:
             raise ModelUnavailable(f"{files.model.name}: not a usable Piper voice ({bad})") from bad
+        self._gain = 1.0
         self._narrow = self._wide
         self._to_narrow = halves if self._reach else None
         self._whole = None
         if self._reach is None:
             self._whole = open_session(files.model, threads=threads, name=files.model.name)
+
+    def calibrate(self, sentence: str) -> None:
+        """Find the voice's gain from one sentence, spoken without noise so that it is the same every time."""
+        ticket = Ticket(iter(()), self.files.sample_rate, time.monotonic())
+        parts = self.speak(sentence, Run(), ticket, lambda: True, temperature=0.0)
+        self._gain = gain_for(np.concatenate([part for part in parts if part is not None]))
 
     def load_narrow(self) -> None:
         """Load again for runs of one thread, which are used from then on while several streams run.
@@ -74,7 +82,7 @@ class PiperModel:
         for ids in self._phonemes.sentences(text):
             feeds = self._feeds(ids, speed, temperature, speaker)
             if self._reach is None:
-                yield run(self._whole, feeds)[0].ravel()
+                yield amplified(run(self._whole, feeds)[0].ravel(), self._gain)
             else:
                 yield from self._by_stretches(feeds, self._reach, run, ticket, alone)
 
@@ -84,7 +92,8 @@ class PiperModel:
         latent = run(self._sessions(alone).encoder, feeds)
         yield None
         for stretch in stretches(latent[0].shape[2], self._lengths(ticket, reach.hop)):
-            yield decode(self._sessions(alone).decoder, self._feed_names, reach, run, latent, stretch)
+            sound = decode(self._sessions(alone).decoder, self._feed_names, reach, run, latent, stretch)
+            yield amplified(sound, self._gain)
 
     def _sessions(self, alone: Callable[[], bool]) -> Sessions:
         sessions = self._wide if alone() else self._narrow
