@@ -30,7 +30,9 @@ def create_app(given: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = given
-    for api in (openai, openai_voices, june, health):
+    apis = (openai, openai_voices, june, health)
+    app.state.api_routes = [route for api in apis for route in api.router.routes]
+    for api in apis:
         # only for the document: the middleware is what asks for the key
         shown = [Depends(HTTPBearer(auto_error=False))] if given.api_key and api is not health else []
         app.include_router(api.router, dependencies=shown)

@@ -6,6 +6,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from june_tts.errors import InvalidRequest, JuneError
 
@@ -36,6 +37,8 @@ STATUS = {
 OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 OPENAI_FIELDS = {"text": "input", "voice_id": "voice", "audio_format": "response_format"}
 """Fields have June's names inside; OpenAI's clients know them by these."""
+UNION_TAGS = ("str", "VoiceRef")
+"""What pydantic puts behind the name of a field that may be one of two things; no client sent it."""
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -82,48 +85,90 @@ def _openai(error: JuneError, status: int) -> dict[str, Any]:
 async def on_june_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, JuneError):
         raise error
-    return error_response(request.url.path, error)
+    return error_response(request.scope["path"], error)
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return error_response(request.url.path, _explain(request, error))
+    return error_response(request.scope["path"], _explain(request, error))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (no such path, wrong method, broken multipart) in the same shapes."""
     if not isinstance(error, HTTPException):
         raise error
-    refusal = InvalidRequest(str(error.detail))
-    response = error_response(request.url.path, refusal)
+    response = error_response(request.scope["path"], InvalidRequest(_detail(request, error)))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _allowed(request)):
+        response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def _detail(request: Request, error: HTTPException) -> str:
+    """FastAPI says "error parsing the body" of numbers with 5,000 digits, deep nesting and odd charsets."""
+    if error.__cause__ is None or error.status_code != 400:
+        return str(error.detail)
+    kind = "a form" if sent_type(request).startswith("multipart/") else "JSON"
+    return f"the body cannot be read as {kind} ({type(error.__cause__).__name__})"
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method that an API's path has; Starlette names those of the first route that fits."""
+    routes: list[Route] = request.app.state.api_routes
+    fitting = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def on_unexpected(request: Request, _: Exception) -> Response:
     """A fault of ours; the server logs its traceback, the caller gets no more than the fact."""
-    return error_response(request.url.path, JuneError("june-tts failed on this request; its log says why"))
+    response = error_response(
+        request.scope["path"], JuneError("june-tts failed on this request; its log says why")
+    )
+    # this answer is made outside of the middleware that adds it
+    response.headers["x-request-id"] = request.state.request_id
+    return response
 
 
 def _explain(request: Request, error: RequestValidationError) -> JuneError:
     """The first thing wrong, by field, value and expectation. Long values are cut, text is not repeated."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    first = _first(error)
+    top, *below = first["loc"][1:] or ("body",)
+    place = [str(top), *(str(part) for part in below if part not in UNION_TAGS)]
     kind = first["type"]
     if kind == "json_invalid":
         return InvalidRequest(f"the body is not JSON: {first.get('ctx', {}).get('error', first['msg'])}")
-    if not place and not request.headers.get("content-type", "").startswith("application/json"):
-        sent = request.headers.get("content-type", "none")[:80]
-        return UnsupportedMediaType(f"Content-Type is {sent!r}: expected application/json")
-    name = ".".join(place) or "body"
+    if len(first["loc"]) == 1 and not _is_json(sent_type(request)):
+        return UnsupportedMediaType(
+            f"Content-Type is {sent_type(request)[:80] or 'none'!r}: expected application/json"
+        )
+    name, param = ".".join(place), place[0][:60]
     if kind == "missing":
-        return InvalidRequest(f"{name} is missing", param=name)
+        return InvalidRequest(f"{name} is missing", param=param)
     if kind == "extra_forbidden":
-        return InvalidRequest(f"{name[:60]} is not a field of this request", param=name[:60])
+        return InvalidRequest(f"{name[:60]} is not a field of this request", param=param)
     shown = "" if name in ("text", "input") else f" is {_short(first.get('input'))}"
-    return InvalidRequest(f"{name}{shown}: {_lower(first['msg'])}", param=name)
+    return InvalidRequest(f"{name}{shown}: {_lower(first['msg'])}", param=param)
+
+
+def _first(error: RequestValidationError) -> Any:
+    """Of a field that may be one of two things, what came nearest: `id is empty`, not `expected a string`."""
+    found = error.errors()
+    return max(
+        (one for one in found if one["loc"][:2] == found[0]["loc"][:2]), key=lambda one: len(one["loc"])
+    )
+
+
+def sent_type(request: Request) -> str:
+    """The content type without its parameters, in lower case; empty where there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
 
 
 def _short(value: Any) -> str:

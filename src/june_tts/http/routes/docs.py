@@ -5,7 +5,6 @@ from typing import Any
 from june_tts.audio.formats import MEDIA_TYPES
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_OBJECT = {"application/json": {"schema": {"type": "object"}}}
 
 AUDIO_REPLY: dict[int | str, dict[str, Any]] = {
     200: {
@@ -20,15 +19,59 @@ AUDIO_REPLY: dict[int | str, dict[str, Any]] = {
 _MEANINGS = {
     400: "A field is not valid; the error names it, its value and what was expected",
     401: "The API key is missing or wrong",
+    403: "A built-in voice cannot be removed",
     404: "No such voice or model",
+    405: "The path has no such method; see `Allow`",
     408: "The body did not arrive in time",
+    409: "The id is taken",
     413: "The text or the body is too large",
     415: "The content type is not the one expected",
     422: "The engine of this voice cannot do what was asked",
+    500: "A fault of june-tts; its log says more",
     502: "The engine failed; trying again may help",
     503: "Busy, stopping, or not configured; see `Retry-After`",
 }
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": meaning, "content": _OBJECT} for status, meaning in _MEANINGS.items()
-}
+_TEXT = {"type": "string"}
+_MAYBE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+def _error(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+_JUNE = _error(
+    {
+        "error": _error({"code": _TEXT, "message": _TEXT, "param": _MAYBE, "retryable": {"type": "boolean"}}),
+        "detail": _TEXT,
+    }
+)
+_OPENAI = _error({"error": _error({"message": _TEXT, "type": _TEXT, "param": _MAYBE, "code": _TEXT})})
+
+_ANYWHERE = (401, 405, 500)
+SPEECH = (400, 404, 408, 413, 415, 422, 502, 503)
+UPLOAD = (400, 408, 409, 413, 415, 503)
+REMOVAL = (403, 404, 408, 413, 503)
+
+
+def june_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route of June's API, by status, beside those that any route has."""
+    return _refusals(_JUNE, statuses)
+
+
+def openai_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same in the shape that OpenAI's clients read."""
+    return _refusals(_OPENAI, statuses)
+
+
+def _refusals(schema: dict[str, Any], statuses: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": schema}}
+    return {
+        status: {"description": _MEANINGS[status], "content": content}
+        for status in sorted({*_ANYWHERE, *statuses})
+    }

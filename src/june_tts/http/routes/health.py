@@ -9,10 +9,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from june_tts.errors import StoreUnavailable
+from june_tts.http.routes.docs import june_refusals
 from june_tts.http.services import Services, services
 from june_tts.telemetry.recorder import Totals
 
-router = APIRouter(tags=["Health"])
+router = APIRouter(tags=["Health"], responses=june_refusals())
 
 Given = Annotated[Services, Depends(services)]
 PING_SECONDS = 2.0

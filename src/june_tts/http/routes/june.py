@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from june_tts.errors import NotConfigured
-from june_tts.http.routes.docs import AUDIO_REPLY, REFUSALS
+from june_tts.http.forms import checked_form
+from june_tts.http.routes.docs import AUDIO_REPLY, REMOVAL, SPEECH, UPLOAD, june_refusals
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import speech_response
 from june_tts.types import ClonedVoice, Format, Sampling, SpeechRequest, Voice
@@ -33,21 +34,35 @@ class SynthesizeBody(BaseModel):
     language: str | None = Field("en", max_length=40, description="BCP 47; must be one the voice speaks.")
     voice_id: str = Field("default", max_length=300, description="A voice of `/api/voices`.")
     temperature: float | None = Field(
-        None, ge=0, le=2, allow_inf_nan=False, description="How freely speech is drawn."
+        None, strict=True, ge=0, le=2, allow_inf_nan=False, description="How freely speech is drawn."
     )
     top_p: float | None = Field(
-        None, ge=0, le=1, allow_inf_nan=False, description="Refused by engines that do not sample."
+        None,
+        strict=True,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Refused by engines that do not sample.",
     )
     repetition_penalty: float | None = Field(
-        None, ge=0.5, le=2, allow_inf_nan=False, description="Refused by engines that do not sample."
+        None,
+        strict=True,
+        ge=0.5,
+        le=2,
+        allow_inf_nan=False,
+        description="Refused by engines that do not sample.",
     )
-    seed: int | None = Field(None, ge=0, lt=2**31, description="Same seed, same speech, where possible.")
-    speed: float = Field(1.0, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo.")
+    seed: int | None = Field(
+        None, strict=True, ge=0, lt=2**31, description="Same seed, same speech, where possible."
+    )
+    speed: float = Field(1.0, strict=True, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo.")
     audio_format: Format = Field("wav", description="Of the reply, where it is audio.")
-    sample_rate: int | None = Field(None, ge=8_000, le=192_000, description="Hz; absent: the engine's own.")
+    sample_rate: int | None = Field(
+        None, strict=True, ge=8_000, le=192_000, description="Hz; absent: the engine's own."
+    )
 
 
-@router.post("/tts/synthesize", responses=AUDIO_REPLY | REFUSALS, response_class=Response)
+@router.post("/tts/synthesize", responses=AUDIO_REPLY | june_refusals(*SPEECH), response_class=Response)
 async def synthesize(
     body: SynthesizeBody, given: Given, ident: Annotated[str, Depends(request_id)]
 ) -> Response:
@@ -63,14 +78,14 @@ async def synthesize(
     return speech_response(given, request, body.audio_format, body.sample_rate)
 
 
-@router.get("/voices", responses=REFUSALS)
+@router.get("/voices", responses=june_refusals(503))
 async def voices(given: Given) -> dict[str, Any]:
     """Every voice that can be named in a request, built-in ones first."""
     found = [voice_json(voice) for voice in await given.library.catalogue()]
     return {"total": len(found), "voices": found, "current_voice": given.default_voice}
 
 
-@router.post("/voices/clone", responses=REFUSALS)
+@router.post("/voices/clone", responses=june_refusals(*UPLOAD), dependencies=[Depends(checked_form)])
 async def clone(
     given: Given,
     voice_id: Annotated[str, Form(description="1 to 100 letters, digits, `_`, `.` or `-`.")],
@@ -84,7 +99,7 @@ async def clone(
     return {"status": "success", "voice_name": kept.name, **cloned_json(kept)}
 
 
-@router.get("/voices/{voice_id}", responses=REFUSALS)
+@router.get("/voices/{voice_id}", responses=june_refusals(404, 503))
 async def voice(voice_id: str, given: Given) -> dict[str, Any]:
     """One voice; a cloned one with its report."""
     found = await given.library.resolve(voice_id)
@@ -93,7 +108,7 @@ async def voice(voice_id: str, given: Given) -> dict[str, Any]:
     return voice_json(found) | cloned_json(await given.library.get(voice_id))
 
 
-@router.get("/voices/{voice_id}/audio", responses=REFUSALS, response_class=Response)
+@router.get("/voices/{voice_id}/audio", responses=june_refusals(404, 503), response_class=Response)
 async def recording(voice_id: str, given: Given) -> Response:
     """The recording of a cloned voice, as it was uploaded."""
     data = await given.library.audio(voice_id)
@@ -102,7 +117,7 @@ async def recording(voice_id: str, given: Given) -> Response:
     )
 
 
-@router.delete("/voices/{voice_id}", responses=REFUSALS)
+@router.delete("/voices/{voice_id}", responses=june_refusals(*REMOVAL))
 async def remove(voice_id: str, given: Given) -> dict[str, Any]:
     """Remove a cloned voice."""
     await given.library.remove(voice_id)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from june_tts.errors import InvalidRequest, UnsupportedParameter
 from june_tts.http.audio_response import AudioResponse
 from june_tts.http.errors import ModelNotFound
-from june_tts.http.routes.docs import AUDIO_REPLY, REFUSALS
+from june_tts.http.routes.docs import AUDIO_REPLY, SPEECH, openai_refusals
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import speech_response, spoken_bytes
 from june_tts.http.sse import speech_events
@@ -45,7 +45,9 @@ class SpeechBody(BaseModel):
     model: str = Field("june", max_length=200, description="`june`, an OpenAI model name, or an engine.")
     voice: str | VoiceRef = Field("alloy", description="A voice id, or an object with its `id`.")
     response_format: Format = Field("mp3", description="Container and codec of the reply.")
-    speed: float = Field(1.0, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo; 2 is twice as fast.")
+    speed: float = Field(
+        1.0, strict=True, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo; 2 is twice as fast."
+    )
     instructions: str | None = Field(
         None, description="Refused unless empty: no engine here can follow instructions."
     )
@@ -54,11 +56,15 @@ class SpeechBody(BaseModel):
         None, max_length=40, description="BCP 47 (an extension); must be one the voice speaks."
     )
     sample_rate: int | None = Field(
-        None, ge=8_000, le=192_000, description="Hz (an extension). `pcm` is 24000 unless this is given."
+        None,
+        strict=True,
+        ge=8_000,
+        le=192_000,
+        description="Hz (an extension). `pcm` is 24000 unless this is given.",
     )
 
 
-@router.post("/audio/speech", responses=AUDIO_REPLY | REFUSALS, response_class=Response)
+@router.post("/audio/speech", responses=AUDIO_REPLY | openai_refusals(*SPEECH), response_class=Response)
 async def speech(
     body: SpeechBody,
     given: Annotated[Services, Depends(services)],
@@ -77,7 +83,7 @@ async def speech(
     return speech_response(given, request, body.response_format, rate)
 
 
-@router.get("/models", responses=REFUSALS)
+@router.get("/models", responses=openai_refusals())
 async def models(given: Annotated[Services, Depends(services)]) -> dict[str, Any]:
     """The model names that `/v1/audio/speech` takes."""
     names = [*ANY_ENGINE, *(engine.name for engine in given.engines)]

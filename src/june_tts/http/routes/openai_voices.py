@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
 from june_tts.errors import InvalidRequest
-from june_tts.http.routes.docs import REFUSALS
+from june_tts.http.forms import checked_form
+from june_tts.http.routes.docs import REMOVAL, UPLOAD, openai_refusals
 from june_tts.http.routes.june import cloned_json, voice_json
 from june_tts.http.services import Services, services
 
@@ -16,14 +17,14 @@ router = APIRouter(prefix="/v1/audio/voices", tags=["OpenAI"])
 Given = Annotated[Services, Depends(services)]
 
 
-@router.get("", responses=REFUSALS)
+@router.get("", responses=openai_refusals(503))
 async def voices(given: Given) -> dict[str, Any]:
     """Every voice; each has at least `id` and `name`."""
     found = [{"id": voice.id, **voice_json(voice)} for voice in await given.library.catalogue()]
     return {"object": "list", "data": found, "voices": found}
 
 
-@router.post("", responses=REFUSALS)
+@router.post("", responses=openai_refusals(*UPLOAD), dependencies=[Depends(checked_form)])
 async def add(
     given: Given,
     name: Annotated[str, Form(description="Its id is made from it.")],
@@ -40,7 +41,7 @@ async def add(
     return {"object": "audio.voice", "id": kept.voice_id, **cloned_json(kept)}
 
 
-@router.delete("/{voice_id}", responses=REFUSALS)
+@router.delete("/{voice_id}", responses=openai_refusals(*REMOVAL))
 async def remove(voice_id: str, given: Given) -> dict[str, Any]:
     """Remove a voice that was added."""
     await given.library.remove(voice_id)
