@@ -15,7 +15,9 @@ from june_tts.types import NewVoice, RecordingReport
 pytestmark = pytest.mark.unit
 
 PAGE = REFERENCE / "endpoints.md"
-SECTIONS = {found[1]: body for title, body in sections(PAGE) if (found := re.fullmatch("`([A-Z]+ /.*)`", title))}
+SECTIONS = {
+    found[1]: body for title, body in sections(PAGE) if (found := re.fullmatch("`([A-Z]+ /.*)`", title))
+}
 REPORT = RecordingReport("wav", 16_000, 1, 10.0, 9.0, -3.0, -20.0, 40.0, 0.0, ())
 MADE_HERE = NewVoice("anna", "Anna", b"recording", "Hello.", "en", REPORT)
 
@@ -27,7 +29,9 @@ async def document() -> dict[str, Any]:
 
 
 def operations(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {f"{m.upper()} {path}": op for path, methods in found["paths"].items() for m, op in methods.items()}
+    return {
+        f"{m.upper()} {path}": op for path, methods in found["paths"].items() for m, op in methods.items()
+    }
 
 
 def fields(found: dict[str, Any], operation: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Every page: its links lead somewhere, its commands exist, it names nothing that is only true on one machine."""
+"""Every page: its links lead somewhere, its commands exist, and it names no machine of ours."""
 
 import re
 import shlex
