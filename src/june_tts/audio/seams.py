@@ -16,8 +16,9 @@ FADE_MS = 5
 """Of the raised cosine at both ends of a piece; also the delay of everything that passes."""
 LONGEST_PAUSE_MS = 800
 """A longer silence inside a piece is shortened to this, which bounds what is held back."""
-END_MS = 50
-"""Silence after the last piece: players that stop on the last sample cut nothing off."""
+END_MS = 200
+"""Silence after the last piece. Voice agents send one sentence a request and play them back to back: this is
+the pause between two. It is also what players that stop on the last sample may cut off."""
 
 PAUSE_MS: Mapping[Pause, int] = {"none": 0, "clause": 120, "sentence": 300, "paragraph": 550}
 """Inserted between two pieces at speed 1, beside the TAIL_MS and LEAD_MS that the pieces keep."""
