@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -159,6 +159,7 @@ def measure(name: str, speak: Speaker, wanted: list[Sentence], ear: Ear) -> dict
             print(f"  {name}: {sentence.text!r} -> {heard[-1].heard!r} ({heard[-1].errors})", flush=True)
     return {
         "system": name,
+        "at": datetime.now(UTC).isoformat(),
         "wer": round(rate(heard), 4),
         "errors": sum(h.errors for h in heard),
         "words": sum(h.words for h in heard),
@@ -210,6 +211,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--no-piper", action="store_true", help="leave out piper's own command")
     parser.add_argument("--sentences", type=Path, default=HERE / "wer_sentences.txt")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "wer.json")
+    parser.add_argument("--keep", action="store_true", help="keep what --out has of other systems")
     parser.add_argument("--threads", type=int, default=2, help="of the recogniser")
     return parser.parse_args()
 
@@ -221,18 +223,23 @@ def main() -> None:
     systems: dict[str, Speaker] = {} if chosen.no_piper else {"piper command": piper_command}
     for voice in filter(None, chosen.voices.split(",")):
         systems[voice] = server(chosen.base, voice)
-    results = []
+    results = kept(chosen.out, systems) if chosen.keep else []
     for name, speak in systems.items():
         results.append(measure(name, speak, wanted, ear))
-        # after each system: a run over six voices takes half an hour
+        # after each system: a run over six voices takes a quarter of an hour
         write(chosen.out, ear, results)
     show(results)
     print(f"wrote {chosen.out}")
 
 
+def kept(path: Path, measured_now: Container[str]) -> list[dict[str, Any]]:
+    """Systems of an earlier run that this one does not measure; each has the time of its own measuring."""
+    systems = json.loads(path.read_text(encoding="utf-8"))["systems"]
+    return [system for system in systems if system["system"] not in measured_now]
+
+
 def write(path: Path, ear: Ear, results: list[dict[str, Any]]) -> None:
     report = {
-        "at": datetime.now(UTC).isoformat(),
         "recogniser": ear.name,
         "machine": machine(),
         "systems": results,
