@@ -29,3 +29,5 @@ def configure(level: str, style: str) -> None:
     )
     # libraries log through the standard module, and only what goes wrong
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    # a form that is broken is its sender's fault, who is told; a flood of them must not fill the log
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -5,13 +5,19 @@ from typing import Any
 from june_tts.audio.formats import MEDIA_TYPES
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_EVENT = {
+    "type": "object",
+    "description": "One event; its data is JSON with a `type` and, in deltas, `audio` in base64",
+    "properties": {"data": {"type": "string", "contentMediaType": "application/json"}},
+    "required": ["data"],
+}
 
 AUDIO_REPLY: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Audio, sent while it is being made",
         "content": {
             **{media: _BINARY for media in MEDIA_TYPES.values()},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {"schema": _EVENT},
         },
     }
 }
