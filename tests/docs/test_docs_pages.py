@@ -7,7 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.docs.markdown import DOCS, REFERENCE, anchors, blocks, code, codes, links, name, pages, read, table
+from tests.docs.markdown import (
+    DOCS,
+    REFERENCE,
+    ROOT,
+    anchors,
+    blocks,
+    code,
+    codes,
+    links,
+    name,
+    pages,
+    prose,
+    read,
+    table,
+)
 
 from june_tts.cli.main import COMMANDS, load_command
 from june_tts.settings import Settings
@@ -15,6 +29,8 @@ from june_tts.settings import Settings
 pytestmark = pytest.mark.unit
 
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()} | {"JUNE_CONFIG_FILE"}
+PACKAGE = ROOT / "src" / "june_tts"
+FOLDERS = {path.name for base in (ROOT, PACKAGE) for path in base.iterdir() if path.is_dir()}
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
 
 
@@ -52,6 +68,25 @@ def test_commands_that_are_shown_exist_with_their_options(page: Path) -> None:
         assert given <= options | {"--help"}, f"june-tts {' '.join(words)}"
 
 
+@every_page
+def test_make_targets_that_are_named_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", read(ROOT / "Makefile"), re.M))
+    shown = [block.body for block in blocks(page) if block.language == "sh"]
+    named = {
+        found for text in [*shown, *codes(prose(page))] for found in re.findall(r"\bmake ([a-z]+)", text)
+    }
+    assert named <= targets
+
+
+@every_page
+def test_files_that_are_named_exist(page: Path) -> None:
+    for word in codes(prose(page)):
+        if re.fullmatch(r"[\w./-]+\.(?:py|md|sh|txt|toml)", word) and ours(word):
+            assert any((base / word).exists() for base in (ROOT, PACKAGE, PACKAGE / "text", page.parent)), (
+                word
+            )
+
+
 def test_every_setting_is_in_the_reference() -> None:
     rows = table(read(REFERENCE / "settings.md"), "setting")
     assert [code(row[0]) for row in rows] == [field.alias for field in Settings.model_fields.values()]
@@ -66,6 +101,12 @@ def test_every_page_of_the_documentation_can_be_reached_from_its_front_page() ->
             targets = (link.partition("#")[0] for link in links(page))
             waiting += [(page.parent / target).resolve() for target in targets if target]
     assert {name(page) for page in pages() if DOCS in page.parents} <= {name(page) for page in reached}
+
+
+def ours(file: str) -> bool:
+    """Whether a file's name claims to be one of this repository."""
+    folder, slash, _ = file.partition("/")
+    return folder in FOLDERS if slash else file.endswith(".py")
 
 
 def commands(page: Path) -> Iterator[list[str]]:
