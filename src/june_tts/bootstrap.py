@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 from sqlalchemy import URL
@@ -13,7 +14,7 @@ from june_tts.audio.judge import judge
 from june_tts.engine.fake import FakeEngine
 from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
-from june_tts.errors import ModelUnavailable, VoiceNotFound
+from june_tts.errors import ModelUnavailable, SettingsError, VoiceNotFound, shown
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, VoiceStore
@@ -40,12 +41,13 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """Everything, started and warm; closed in reverse on leaving.
 
     Raises:
+        SettingsError: JUNE_DATA_DIR cannot be created.
         ModelUnavailable: no engine could be loaded.
         StoreUnavailable: the voice library cannot be opened.
         VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
     """
     async with AsyncExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _make_folder(settings.data_dir)
         store = await open_store(database_url(settings), settings.data_dir)
         stack.push_async_callback(store.close)
         engines = await _started(_engines(settings), stack)
@@ -60,6 +62,16 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         stack.callback(library.close)
         await _check_names(library, settings)
         yield _services(settings, library, store, engines, stack)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as bad:
+        why = getattr(bad, "strerror", None) or bad
+        raise SettingsError(
+            f"JUNE_DATA_DIR={shown(str(folder))}: cannot be created ({why}); expected a folder to write in"
+        ) from bad
 
 
 def _services(

@@ -5,16 +5,28 @@ file uses the same names in lower case, with or without the `june_` prefix.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from june_tts.errors import SettingsError
+from june_tts.errors import SettingsError, shown
 
 OPENAI_VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
@@ -29,14 +41,29 @@ def _comma_list(value: object) -> object:
 def _comma_map(value: object) -> object:
     if not isinstance(value, str):
         return value
-    pairs = (part.partition("=") for part in value.split(",") if part.strip())
-    return {name.strip(): target.strip() for name, _, target in pairs}
+    found: dict[str, str] = {}
+    for part in value.split(","):
+        name, _, target = (side.strip() for side in part.partition("="))
+        if not part.strip():
+            continue
+        if not name or not target:
+            raise ValueError(f"{shown(part.strip())} should be name=voice")
+        if name in found:
+            raise ValueError(f"{shown(name)} is there twice")
+        found[name] = target
+    return found
+
+
+def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("Each should be there once")
+    return value
 
 
 class Settings(BaseModel):
     """One field per setting; the alias is the environment variable, the description is its reference."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=False, allow_inf_nan=False)
 
     host: str = Field("127.0.0.1", alias="WRAPPER_HOST", description="Address to listen on.")
     port: int = Field(
@@ -71,7 +98,11 @@ class Settings(BaseModel):
     db_user: str = Field("june", alias="DB_USER", description="PostgreSQL user.")
     db_password: SecretStr | None = Field(None, alias="DB_PASSWORD", description="PostgreSQL password.")
 
-    engines: Annotated[tuple[Literal["piper", "kokoro", "fake"], ...], BeforeValidator(_comma_list)] = Field(
+    engines: Annotated[
+        tuple[Literal["piper", "kokoro", "fake"], ...],
+        BeforeValidator(_comma_list),
+        AfterValidator(_each_once),
+    ] = Field(
         ("piper", "kokoro"),
         min_length=1,
         alias="JUNE_ENGINES",
@@ -123,11 +154,16 @@ class Settings(BaseModel):
     body_timeout_seconds: float = Field(
         20.0,
         gt=0,
+        le=3600,
         alias="JUNE_BODY_TIMEOUT_SECONDS",
         description="A request body must be complete after this long.",
     )
     drain_seconds: float = Field(
-        10.0, ge=0, alias="JUNE_DRAIN_SECONDS", description="How long a stopping server lets streams finish."
+        10.0,
+        ge=0,
+        le=3600,
+        alias="JUNE_DRAIN_SECONDS",
+        description="How long a stopping server lets streams finish.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -136,6 +172,25 @@ class Settings(BaseModel):
     log_format: Literal["console", "json"] = Field(
         "console", alias="JUNE_LOG_FORMAT", description="Lines for people or JSON objects for machines."
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: object, about: ValidationInfo) -> object:
+        """No truth for a number (`port = true` would be port 1), and no text that cannot be passed on."""
+        wanted = cls.model_fields[about.field_name or ""].annotation
+        if isinstance(value, bool) and wanted in (int, float):
+            raise ValueError("Input should be a number, not true or false")
+        if isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+            raise ValueError("Input should be UTF-8 text without NUL")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        """HTTP trims a header and leaves open how it is encoded: another key would never match."""
+        if value is not None and not re.fullmatch("[!-~]+", value.get_secret_value()):
+            raise ValueError("Input should be visible ASCII characters without spaces")
+        return value
 
     @property
     def piper_dir(self) -> Path:
@@ -179,7 +234,9 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
         take(_read_toml(Path(path), known), path)
     unknown = [k for k in environ if k.startswith("JUNE_") and k not in known and k != "JUNE_CONFIG_FILE"]
     if unknown:
-        raise SettingsError(f"unknown setting {', '.join(sorted(unknown))}: expected one of {_names(known)}")
+        raise SettingsError(
+            "\n".join(f"unknown setting {_shown(k)}: {_suggest(k, known)}" for k in sorted(unknown))
+        )
     # an empty variable counts as unset, as compose files write them
     take({alias: environ[alias] for alias in known if environ.get(alias)}, "environment")
     take(overrides or {}, "command line")
@@ -193,14 +250,29 @@ def _read_toml(path: Path, known: Mapping[str, str]) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as bad:
-        raise SettingsError(f"JUNE_CONFIG_FILE={path}: cannot be read as TOML ({bad})") from bad
-    result = {}
+        # not chained, and of the operating system's errors only the reason: paths may not be printable
+        why = getattr(bad, "strerror", None) or ascii(str(bad))[1:-1]
+        raise SettingsError(f"JUNE_CONFIG_FILE={_shown(path)}: cannot be read as TOML ({why})") from None
+    result: dict[str, Any] = {}
     for key, value in found.items():
         alias = next((a for a in (key.upper(), f"JUNE_{key.upper()}") if a in known), None)
         if alias is None:
-            raise SettingsError(f"{path}: unknown setting {key!r}: expected one of {_names(known)}")
+            raise SettingsError(f"{_shown(path)}: unknown setting {shown(key)}: {_suggest(key, known)}")
+        if alias in result:
+            raise SettingsError(f"{_shown(path)}: {alias} is there twice, with and without `june_`")
         result[alias] = value
     return result
+
+
+def _suggest(key: str, known: Mapping[str, str]) -> str:
+    near = get_close_matches(key.upper().removeprefix("JUNE_"), [a.removeprefix("JUNE_") for a in known], 1)
+    meant = next((alias for alias in known if near and alias.removeprefix("JUNE_") == near[0]), None)
+    return f"did you mean {meant}?" if meant else f"expected one of {_names(known)}"
+
+
+def _shown(value: object) -> str:
+    """What may have been set by mistake, on one line, printable anywhere, and not without end."""
+    return shown(str(value).encode("ascii", "backslashreplace").decode(), 200)[1:-1]
 
 
 def _names(known: Mapping[str, str]) -> str:
@@ -211,5 +283,8 @@ def _explain(error: Any, values: Mapping[str, Any]) -> str:
     alias = str(error["loc"][0])
     field = next(f for f in Settings.model_fields.values() if f.alias == alias)
     secret = "SecretStr" in str(field.annotation)
-    shown = "(secret)" if secret else repr(values.get(alias))
-    return f"{alias}={shown}: {error['msg']}. {field.description}"
+    value = "(secret)" if secret else ascii(values.get(alias))
+    value = value if len(value) <= 200 else f"{value[:200]}…"
+    inside = ".".join(str(part) for part in error["loc"][1:])
+    where = f" ({ascii(inside)[1:-1]})" if inside else ""
+    return f"{alias}={value}{where}: {error['msg']}. {field.description}"

@@ -9,7 +9,7 @@ import uvicorn
 from rich.console import Console
 
 from june_tts.bootstrap import running
-from june_tts.errors import SettingsError
+from june_tts.errors import SettingsError, shown
 from june_tts.http.app import create_app
 from june_tts.settings import Settings, load
 from june_tts.telemetry import log
@@ -39,11 +39,12 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as taken:
+    except (OSError, ValueError, TypeError) as taken:  # the last two: no name that IDNA can encode
         listener.close()
+        why = getattr(taken, "strerror", None) or "not an address"
         raise SettingsError(
-            f"WRAPPER_HOST={settings.host} WRAPPER_PORT={settings.port}: cannot listen there "
-            f"({taken.strerror}); set another port, or stop what uses it"
+            f"WRAPPER_HOST={shown(settings.host)} WRAPPER_PORT={settings.port}: cannot listen there "
+            f"({why}); set another port, or stop what uses it"
         ) from taken
     return listener
 
