@@ -1,11 +1,15 @@
 """The reference says of errors, metrics, formats and text what the code does: no more and no less."""
 
 import re
+from pathlib import Path
 
 import pytest
 from tests.docs.markdown import REFERENCE, code, codes, read, sections, table
 
 from june_tts.audio.formats import FORMATS, MAX_RATE, MIN_RATE, Spec
+from june_tts.audio.seams import END_MS, PAUSE_MS
+from june_tts.engine.kokoro import KokoroEngine
+from june_tts.engine.piper import PiperEngine
 from june_tts.errors import JuneError
 from june_tts.http.errors import STATUS
 from june_tts.telemetry.metrics import Metrics
@@ -89,6 +93,20 @@ def examples() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("language", "written", "spoken"), examples())
 def test_text_is_read_as_the_examples_say(language: str, written: str, spoken: str) -> None:
     assert normalize(written, language) == spoken
+
+
+def test_the_pauses_are_those_of_the_code() -> None:
+    page = read(REFERENCE / "text.md")
+    documented = dict(re.findall(r"(\d+) ms after a (\w+)", page))
+    assert documented == {str(ms): pause for pause, ms in PAUSE_MS.items() if ms}
+    assert f"{END_MS} ms of silence" in page
+
+
+def test_the_first_pieces_are_as_short_as_the_page_says(tmp_path: Path) -> None:
+    piper = PiperEngine(tmp_path, lanes=1, threads=1, ahead_seconds=1.0).capabilities()
+    kokoro = KokoroEngine(tmp_path, lanes=1, threads=1, ahead_seconds=1.0).capabilities()
+    stated = f"(Piper {piper.first_piece_chars} characters, Kokoro {kokoro.first_piece_chars})"
+    assert stated in read(REFERENCE / "text.md")
 
 
 def test_there_are_examples() -> None:
