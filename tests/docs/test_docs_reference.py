@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.docs.markdown import REFERENCE, code, codes, read, sections, table
@@ -12,6 +13,9 @@ from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
 from june_tts.errors import JuneError
 from june_tts.http.errors import STATUS
+from june_tts.models.embedded import packaged_kokoro_voices
+from june_tts.models.kokoro import voice_ids_in
+from june_tts.settings import Settings
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 from june_tts.text import normalize
@@ -107,6 +111,14 @@ def test_the_first_pieces_are_as_short_as_the_page_says(tmp_path: Path) -> None:
     kokoro = KokoroEngine(tmp_path, lanes=1, threads=1, ahead_seconds=1.0).capabilities()
     stated = f"(Piper {piper.first_piece_chars} characters, Kokoro {kokoro.first_piece_chars})"
     assert stated in read(REFERENCE / "text.md")
+
+
+def test_every_engine_and_packaged_voice_has_its_licence_on_the_page() -> None:
+    page = read(REFERENCE / "licences.md")
+    engines = get_args(get_args(Settings.model_fields["engines"].annotation)[0])
+    assert {code(row[0]) for row in table(page, "engine")} == set(engines)
+    packaged = {"joe", *voice_ids_in(packaged_kokoro_voices())}
+    assert packaged <= {word for row in table(page, "voice or model") for word in codes(row[0])}
 
 
 def test_there_are_examples() -> None:
