@@ -1,7 +1,7 @@
 """A bounded number of streams at once; one more is refused at once rather than queued without limit."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from june_tts.errors import Overloaded
 
@@ -15,9 +15,8 @@ class Admission:
         self.draining = False
         """Set on shutdown: what plays may finish, nothing new is admitted."""
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place while a stream is served.
+    def place(self) -> AbstractContextManager[None]:
+        """Take a place now, and give it back on leaving the context that is returned.
 
         Raises:
             Overloaded: every place is taken, or the server is stopping.
@@ -29,6 +28,10 @@ class Admission:
                 f"all {self._max} streams are taken: try again in a moment", retry_after=RETRY_AFTER_SECONDS
             )
         self.active += 1
+        return self._held()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         try:
             yield
         finally:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Protocol
 
-from june_tts.errors import InvalidRequest, NothingToSpeak, TextTooLong, UnsupportedParameter
+from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded, TextTooLong, UnsupportedParameter
 from june_tts.ports import Engine
 from june_tts.service.admission import Admission
 from june_tts.telemetry.recorder import Recorder, Status
@@ -63,10 +63,11 @@ class Synthesizer:
             engine = self._voices.engine_for(voice)
             utterance = _utterance(request, voice, engine.capabilities())
             pieces = self._pieces(request.text, utterance.language, engine.capabilities())
-        except InvalidRequest as refusal:
+            place = self._admission.place()
+        except (InvalidRequest, Overloaded) as refusal:
             self._recorder.refused(refusal.code)
             raise
-        with self._admission.place():
+        with place:
             async with aclosing(self._speak(utterance, pieces, engine, len(request.text))) as chunks:
                 async for chunk in chunks:
                     yield chunk

@@ -88,6 +88,8 @@ async def test_one_stream_too_many_is_refused_with_a_time_to_come_back() -> None
         second = await speak(server)
         assert (await first).status_code == 200
         third = await speak(server)
+        metrics = (await server.http.get("/metrics")).text
+    assert 'tts_refused_total{code="overloaded"} 1.0' in metrics
     assert second.status_code == 503
     assert int(second.headers["retry-after"]) >= 1
     assert third.status_code == 200

@@ -31,7 +31,9 @@ class SynthesizeBody(BaseModel):
     room_name: str | None = Field(
         None, max_length=300, description="A LiveKit room to speak into; absent: the reply is the audio."
     )
-    language: str | None = Field("en", max_length=40, description="BCP 47; must be one the voice speaks.")
+    language: str | None = Field(
+        None, max_length=40, description="BCP 47; must be one the voice speaks. Absent: the voice's own."
+    )
     voice_id: str = Field("default", max_length=300, description="A voice of `/api/voices`.")
     temperature: float | None = Field(
         None, strict=True, ge=0, le=2, allow_inf_nan=False, description="How freely speech is drawn."
