@@ -16,6 +16,14 @@ def test_english_phonemes_are_kokoros_own() -> None:
     assert all(phoneme in kokoro_vocab() for phoneme in phonemes)
 
 
+def test_an_unstressed_i_is_not_swallowed_and_a_linking_r_is_one() -> None:
+    ipa = Espeak().sentences("I spoke to Doctor Adams.", "en-us")[0]
+    phonemes = kokoro_phonemes(ipa, "en-US")
+    assert phonemes.startswith("ˌI spˈOk")
+    assert "ɹɹ" not in phonemes
+    assert kokoro_phonemes("aɪ", "es") == "aɪ"
+
+
 def test_text_longer_than_the_context_is_cut_at_a_border() -> None:
     vocab = kokoro_vocab()
     runs = tokens("ab, " * 400, vocab)

@@ -4,6 +4,7 @@ Kokoro's alphabet is that of the misaki phonemiser: one letter for a diphthong o
 IPA it still speaks, less clearly. The correspondences are facts of misaki's espeak fall-back.
 """
 
+import re
 from collections.abc import Mapping
 
 MOST_TOKENS = 508
@@ -16,6 +17,8 @@ _ENGLISH = {
 }  # fmt: skip
 _AMERICAN = {"oʊ": "O", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ʔ": "t", "ɾ": "T", "o": "ɔ", "ː": ""}
 _BRITISH = {"əʊ": "Q", "eə": "ɛː", "iə": "ɪə"}
+_BARE_DIPHTHONG = re.compile(r"(?<!\S)([AIOWY])(?![^\s.,;:!?])")
+"""A diphthong that is a whole word. Without a stress mark Kokoro swallows it: "I spoke" becomes "spoke"."""
 _QUOTES = {"«": '"', "»": '"', "„": '"'}
 
 
@@ -28,6 +31,9 @@ def kokoro_phonemes(ipa: str, language: str) -> str:
     # longest first, so that "eɪ" is not read as "e" and "ɪ"
     for found in sorted(table, key=len, reverse=True):
         ipa = ipa.replace(found, table[found])
+    if language.startswith("en"):
+        # espeak gives an unstressed "I" no stress at all, and writes a linking r twice; misaki does neither
+        ipa = _BARE_DIPHTHONG.sub("ˌ\\1", ipa.replace("ɹɹ", "ɹ"))
     return ipa
 
 
