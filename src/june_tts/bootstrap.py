@@ -22,7 +22,7 @@ from june_tts.ports import Engine, VoiceStore
 from june_tts.service.admission import Admission
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.voices import VoiceLibrary
-from june_tts.settings import OPENAI_VOICES, Settings
+from june_tts.settings import Settings
 from june_tts.store import open_store
 from june_tts.telemetry.loop_lag import watch_loop
 from june_tts.telemetry.metrics import Metrics
@@ -57,7 +57,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             engines,
             judge,
             default_voice=settings.default_voice,
-            aliases=_aliases(settings),
+            aliases=settings.aliases,
             cloning_engines_hint=CLONING_ENGINES,
         )
         stack.callback(library.close)
@@ -173,10 +173,6 @@ async def _started(engines: Sequence[Engine], stack: AsyncExitStack) -> list[Eng
     if not ready:
         raise ModelUnavailable("no engine could be loaded: " + "; ".join(reasons))
     return ready
-
-
-def _aliases(settings: Settings) -> dict[str, str]:
-    return dict.fromkeys(OPENAI_VOICES, settings.default_voice) | settings.voice_aliases
 
 
 async def _check_names(library: VoiceLibrary, settings: Settings) -> None:

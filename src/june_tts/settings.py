@@ -193,6 +193,11 @@ class Settings(BaseModel):
         return value
 
     @property
+    def aliases(self) -> dict[str, str]:
+        """Every other name of a voice: those that were set, and OpenAI's names for the default voice."""
+        return dict.fromkeys(OPENAI_VOICES, self.default_voice) | self.voice_aliases
+
+    @property
     def piper_dir(self) -> Path:
         return self.voices_dir or self.data_dir / "voices"
 

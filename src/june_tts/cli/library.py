@@ -12,7 +12,7 @@ from june_tts.models.files import PiperFiles
 from june_tts.models.kokoro import installed_voices, kokoro_languages, kokoro_name
 from june_tts.models.piper_dir import PiperDir
 from june_tts.service.voices import VoiceLibrary
-from june_tts.settings import OPENAI_VOICES, Settings
+from june_tts.settings import Settings
 from june_tts.store import open_store
 from june_tts.types import AudioChunk, Capabilities, Piece, Utterance, Voice
 
@@ -25,8 +25,9 @@ async def opened(settings: Settings) -> AsyncIterator[VoiceLibrary]:
         StoreUnavailable: it cannot be opened.
     """
     store = await open_store(database_url(settings), settings.data_dir)
-    aliases = dict.fromkeys(OPENAI_VOICES, settings.default_voice) | settings.voice_aliases
-    library = VoiceLibrary(store, _shelves(settings), judge, settings.default_voice, aliases, CLONING_ENGINES)
+    library = VoiceLibrary(
+        store, _shelves(settings), judge, settings.default_voice, settings.aliases, CLONING_ENGINES
+    )
     try:
         yield library
     finally:
