@@ -44,7 +44,7 @@ class KokoroEngine:
     @property
     def active(self) -> int:
         """Streams that are not finished."""
-        return self._lanes.active
+        return self._lanes.streams
 
     @property
     def running(self) -> int:
@@ -86,7 +86,12 @@ class KokoroEngine:
             )
 
         chunks = spoken(
-            self._lanes, run, speak, pieces, sample_rate=model.files.sample_rate, speed=utterance.speed
+            self._lanes,
+            speak,
+            pieces,
+            sample_rate=model.files.sample_rate,
+            speed=utterance.speed,
+            interrupt=run.interrupt,
         )
         async with aclosing(chunks):
             async for chunk in chunks:

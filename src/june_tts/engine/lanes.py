@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from june_tts.engine.schedule import Schedule, Step, Ticket
+from june_tts.engine.schedule import Listening, Schedule, Step, Ticket
 from june_tts.types import Samples
 
 NICENESS = 5
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """A ticket and where its results go. Every callback is called on a lane thread."""
+    """A piece's ticket and where its results go. Every callback is called on a lane thread."""
 
     ticket: Ticket
     emit: Callable[[Samples], None]
@@ -49,13 +49,11 @@ class Lanes:
         self._closing = False
         self.running = 0
         """Model runs under way at this moment."""
-
-    @property
-    def active(self) -> int:
-        return self._schedule.active
+        self.streams = 0
+        """Utterances begun and not ended; counted on the event loop."""
 
     def alone(self) -> bool:
-        """Whether the one stream that runs has the machine to itself. For lane threads."""
+        """Whether the one piece that runs has the machine to itself. For lane threads."""
         with self._lock:
             return self.running <= 1 and not self._schedule.can_run()
 
@@ -82,15 +80,10 @@ class Lanes:
             self._schedule.admit(task.ticket)
             self._lock.notify()
 
-    def took(self, task: Task, seconds: float) -> None:
+    def took(self, stream: Listening, seconds: float) -> None:
+        """The reader took audio, so that there is room for more."""
         with self._lock:
-            if self._schedule.took(task.ticket, seconds):
-                self._lock.notify()
-
-    def wake(self, task: Task) -> None:
-        with self._lock:
-            if self._schedule.wake(task.ticket):
-                self._lock.notify()
+            self._lock.notify(self._schedule.took(stream, seconds))
 
     def cancel(self, task: Task) -> None:
         """Stop a task: a run that is under way is interrupted, nothing is emitted after this returns."""

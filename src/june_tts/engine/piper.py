@@ -52,7 +52,7 @@ class PiperEngine:
     @property
     def active(self) -> int:
         """Streams that are not finished."""
-        return self._lanes.active
+        return self._lanes.streams
 
     @property
     def running(self) -> int:
@@ -87,7 +87,14 @@ class PiperEngine:
                 speaker=speaker,
             )
 
-        chunks = spoken(self._lanes, run, speak, pieces, sample_rate=files.sample_rate, speed=utterance.speed)
+        chunks = spoken(
+            self._lanes,
+            speak,
+            pieces,
+            sample_rate=files.sample_rate,
+            speed=utterance.speed,
+            interrupt=run.interrupt,
+        )
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk

@@ -11,7 +11,7 @@ from june_tts.engine.loudness import amplified, gain_for
 from june_tts.engine.onnx import Run, open_session
 from june_tts.engine.phonemes import PiperPhonemes
 from june_tts.engine.piper_split import Reach, Sessions, decode, measure, open_halves, split, stretches
-from june_tts.engine.schedule import Ticket
+from june_tts.engine.schedule import Listening, Ticket
 from june_tts.errors import ModelUnavailable
 from june_tts.models.files import PiperFiles
 from june_tts.types import Samples
@@ -60,7 +60,7 @@ class PiperModel:
 
     def calibrate(self, sentence: str) -> None:
         """Find the voice's gain from one sentence, spoken without noise so that it is the same every time."""
-        ticket = Ticket(iter(()), self.files.sample_rate, time.monotonic())
+        ticket = Ticket(iter(()), Listening(self.files.sample_rate, time.monotonic()))
         parts = self.speak(sentence, Run(), ticket, lambda: True, temperature=0.0)
         self._gain = gain_for(np.concatenate([part for part in parts if part is not None]))
 
@@ -127,7 +127,7 @@ class PiperModel:
             yield total
         while True:
             seconds = FIRST_STRETCH_SECONDS
-            if ticket.first_audio_at is not None:
+            if ticket.stream.first_audio_at is not None:
                 most = MOST_ALONE_SECONDS if alone() else MOST_STRETCH_SECONDS
                 ahead = ticket.deadline - time.monotonic()
                 seconds = min(max(ahead * AHEAD_SHARE, seconds), most)
