@@ -33,7 +33,11 @@ class FakeServer:
 
 @asynccontextmanager
 async def fake_server(
-    engine: FakeEngine | None = None, *, api_key: str | None = None, max_streams: int = 4
+    engine: FakeEngine | None = None,
+    *,
+    api_key: str | None = None,
+    max_streams: int = 4,
+    stall_seconds: float = 5.0,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`."""
     engine = engine or FakeEngine()
@@ -63,6 +67,7 @@ async def fake_server(
         body_limits=limits,
         api_key=api_key,
         default_voice="fake",
+        stall_seconds=stall_seconds,
     )
     app = create_app(services)
     transport = httpx.ASGITransport(app)

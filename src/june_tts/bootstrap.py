@@ -115,6 +115,7 @@ def _services(
         ),
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         default_voice=settings.default_voice,
+        stall_seconds=settings.stall_seconds,
     )
 
 

@@ -158,6 +158,13 @@ class Settings(BaseModel):
         alias="JUNE_BODY_TIMEOUT_SECONDS",
         description="A request body must be complete after this long.",
     )
+    stall_seconds: float = Field(
+        120.0,
+        gt=0,
+        le=3600,
+        alias="JUNE_STALL_SECONDS",
+        description="A client that takes none of its audio for this long is cut off.",
+    )
     drain_seconds: float = Field(
         10.0,
         ge=0,

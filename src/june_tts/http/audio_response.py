@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 import structlog
 from starlette.responses import Response
@@ -17,7 +17,8 @@ class AudioResponse(Response):
     """Streams a generator and stops it the moment the client hangs up.
 
     The first bytes are awaited before the headers go out, so that an error up to there gets its true status.
-    A later one cuts the connection without the final chunk: the client sees that the audio is not whole.
+    A later one cuts the connection without the final chunk: the client sees that the audio is not whole. One
+    that takes nothing for `stall_seconds` is cut off as well: it holds a place that another could use.
     """
 
     def __init__(
@@ -25,9 +26,11 @@ class AudioResponse(Response):
         content: AsyncGenerator[bytes, None],
         *,
         media_type: str,
+        stall_seconds: float,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._content = content
+        self._stall_seconds = stall_seconds
         self.status_code = 200
         self.media_type = media_type
         self.background = None
@@ -44,26 +47,29 @@ class AudioResponse(Response):
         finally:
             # also where this task itself is cancelled: nothing may go on working for a client that left
             for task in (stream, gone):
-                if not task.done():
-                    task.cancel()
-            with suppress(asyncio.CancelledError):
-                await gone
-        with suppress(asyncio.CancelledError):
-            await stream
+                task.cancel()
+            await asyncio.wait({stream, gone})
+        if not stream.cancelled():
+            stream.result()
 
     async def _stream(self, send: Send) -> None:
         async with aclosing(self._content) as content:
             first = await anext(content, b"")
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await send({"type": "http.response.body", "body": first, "more_body": True})
             try:
+                await self._part(send, first)
                 async for data in content:
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-            except JuneError as error:
+                    await self._part(send, data)
+            except (JuneError, TimeoutError) as error:
                 # returning without the last message makes the server cut the connection
-                log.error("audio cut short", code=error.code, reason=str(error))
+                code = error.code if isinstance(error, JuneError) else "client_stalled"
+                log.error("audio cut short", code=code, reason=str(error))
                 return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _part(self, send: Send, data: bytes) -> None:
+        async with asyncio.timeout(self._stall_seconds):
+            await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
 async def _disconnected(receive: Receive) -> None:

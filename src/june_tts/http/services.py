@@ -28,6 +28,8 @@ class Services:
     body_limits: BodyLimits
     api_key: str | None
     default_voice: str
+    stall_seconds: float
+    """How long a client may take nothing of its audio."""
     livekit_url: str | None = None
     started_at: float = field(default_factory=time)
     """Wall clock, seconds since 1970."""

@@ -36,5 +36,6 @@ def speech_response(
     return AudioResponse(
         spoken_bytes(services, request, format, sample_rate),
         media_type=MEDIA_TYPES[format],
+        stall_seconds=services.stall_seconds,
         headers={"Content-Disposition": f'inline; filename="speech.{format}"'},
     )

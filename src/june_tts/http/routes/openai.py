@@ -79,7 +79,8 @@ async def speech(
     rate = body.sample_rate or (PCM_RATE if body.response_format == "pcm" else None)
     if body.stream_format == "sse":
         audio = spoken_bytes(given, request, body.response_format, rate)
-        return AudioResponse(speech_events(audio, body.input), media_type="text/event-stream")
+        events = speech_events(audio, body.input)
+        return AudioResponse(events, media_type="text/event-stream", stall_seconds=given.stall_seconds)
     return speech_response(given, request, body.response_format, rate)
 
 
