@@ -31,6 +31,7 @@ class Line:
         self._room = asyncio.Semaphore(PIECES_AT_ONCE)
         self._spoken: deque[Spoken] = deque()
         self._tasks: deque[Task] = deque()
+        self._opening: Outbox | None = None
         self._changed = asyncio.Event()
         self._ended = False
         self._error: Exception | None = None
@@ -40,9 +41,10 @@ class Line:
         try:
             async for piece in pieces:
                 await self._room.acquire()
-                if self._tasks:
-                    # the first words have the whole machine
-                    await self._spoken[0][1].begun.wait()
+                if self._opening is not None:
+                    # The first piece has the whole machine: its words are waited for, and a text of two
+                    # pieces is done sooner one after the other, each with all threads, than side by side.
+                    await self._opening.made.wait()
                 self._submit(piece)
         except Exception as error:  # noqa: BLE001  the reader of the audio is told, whatever the writer raised
             self._error = error
@@ -54,6 +56,7 @@ class Line:
         ticket = Ticket(iter(()), self.stream)
         ticket.steps = self._speak(piece.text, ticket)
         task = Task(ticket, outbox.emit, outbox.end, self._interrupt)
+        self._opening = self._opening or outbox
         self._spoken.append((piece, outbox))
         self._tasks.append(task)
         self._lanes.submit(task)

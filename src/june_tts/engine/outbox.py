@@ -14,8 +14,8 @@ class Outbox:
         self._changed = asyncio.Event()
         self._ended = False
         self._error: BaseException | None = None
-        self.begun = asyncio.Event()
-        """Set with the first audio, or at the end where there is none."""
+        self.made = asyncio.Event()
+        """Set when all of the piece's audio is here, whoever has taken it."""
 
     def emit(self, samples: Samples) -> None:
         """More audio. Called on a lane thread."""
@@ -42,12 +42,11 @@ class Outbox:
 
     def _add(self, samples: Samples) -> None:
         self._chunks.append(samples)
-        self.begun.set()
         self._changed.set()
 
     def _finish(self, error: BaseException | None) -> None:
         self._ended, self._error = True, error
-        self.begun.set()
+        self.made.set()
         self._changed.set()
 
 

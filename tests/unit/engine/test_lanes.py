@@ -93,18 +93,35 @@ async def test_no_piece_and_a_silent_piece_are_no_audio(lanes: Lanes) -> None:
     assert await levels(lanes, lambda text, ticket: iter(()), texts("a", "b")) == []
 
 
-async def test_the_second_piece_is_not_begun_before_the_first_words(lanes: Lanes) -> None:
+async def test_the_second_piece_is_not_begun_before_the_first_is_made(lanes: Lanes) -> None:
     order: list[str] = []
 
     def noted(text: str, ticket: Ticket) -> Iterator[Step]:
         order.append(f"begin {text}")
         yield None
         time.sleep(0.03)
-        order.append(f"words {text}")
         yield an_eighth(0.5)
+        yield an_eighth(0.5)
+        order.append(f"made {text}")
 
     await levels(lanes, noted, texts("one", "two"))
-    assert order[:2] == ["begin one", "words one"]
+    assert order == ["begin one", "made one", "begin two", "made two"]
+
+
+async def test_later_pieces_run_side_by_side_where_a_lane_is_free(lanes: Lanes) -> None:
+    together, most = set[str](), 0
+
+    def noted(text: str, ticket: Ticket) -> Iterator[Step]:
+        nonlocal most
+        together.add(text)
+        for _ in range(5):
+            time.sleep(0.005)
+            most = max(most, len(together))
+            yield an_eighth(0.1)
+        together.discard(text)
+
+    await levels(lanes, noted, texts("one", "two", "three", "four"))
+    assert most == min(2, len([t for t in threading.enumerate() if t.name.startswith("test-lane")]))
 
 
 async def test_work_stops_at_the_bound_when_nobody_takes_the_audio(lanes: Lanes) -> None:
