@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -156,11 +157,13 @@ async def in_nice_thread(work: Callable[[], T]) -> T:
             done.set_result(result)  # type: ignore[arg-type]  # None only where T is None
 
     def run() -> None:
+        result: T | None = None
+        error: BaseException | None = None
         try:
-            result, error = nice_work(), None
+            result = nice_work()
         except Exception as raised:  # noqa: BLE001  handed to the awaiting task
-            loop.call_soon_threadsafe(settle, None, raised)
-        else:
+            error = raised
+        with suppress(RuntimeError):  # the loop has closed meanwhile: nobody waits for this any more
             loop.call_soon_threadsafe(settle, result, error)
 
     # a thread of its own, not the pool's: a lowered priority cannot be raised again

@@ -11,7 +11,7 @@ from june_tts.engine.lanes import Lanes, in_nice_thread
 from june_tts.engine.onnx import Run
 from june_tts.engine.piper_model import PiperModel
 from june_tts.engine.schedule import Ticket
-from june_tts.engine.warmup import SENTENCE, warm_up
+from june_tts.engine.warmup import warm_up
 from june_tts.errors import VoiceNotFound
 from june_tts.models.embedded import joe
 from june_tts.models.files import PiperFiles
@@ -20,6 +20,10 @@ from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, 
 
 MOST_LOADED = 4
 """Voices kept in memory, about 150 MB each; the one not spoken for longest makes room."""
+
+NARROW_DELAY_SECONDS = 3.0
+CALIBRATION = "The first words are always the slowest."
+"""Spoken once when a voice is loaded, to find its level; which words does not matter."""
 
 
 class PiperEngine:
@@ -66,7 +70,9 @@ class PiperEngine:
         await warm_up(self, "joe")
 
     async def close(self) -> None:
-        await asyncio.gather(*self._background)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.to_thread(self._lanes.close)
 
     async def synthesize(
@@ -117,8 +123,7 @@ class PiperEngine:
                 model = await in_nice_thread(lambda: self._load(files))
                 self._loaded[files.model] = model
                 if self._threads > 1:
-                    # beside the first requests: it matters only once several streams run
-                    self._begin(in_nice_thread(model.load_narrow))
+                    self._begin(_load_narrow(model))
                 while len(self._loaded) > MOST_LOADED:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(files.model)
@@ -126,13 +131,19 @@ class PiperEngine:
 
     def _load(self, files: PiperFiles) -> PiperModel:
         model = PiperModel(files, threads=self._threads)
-        model.calibrate(SENTENCE)
+        model.calibrate(CALIBRATION)
         return model
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+async def _load_narrow(model: PiperModel) -> None:
+    """It matters only once several streams run, so let the other engines load first."""
+    await asyncio.sleep(NARROW_DELAY_SECONDS)
+    await in_nice_thread(model.load_narrow)
 
 
 def _voices(files: PiperFiles) -> Iterator[Voice]:
