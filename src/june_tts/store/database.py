@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from june_tts.errors import SettingsError
 _CONNECTIONS = 4
 """Per process. Voices are small and seldom asked for; a PostgreSQL of 100 connections bears 25 replicas."""
 _RECYCLE_SECONDS = 1800
+_WAL_TRIES = 250
+_WAL_PAUSE_SECONDS = 0.02
 
 _URL = "postgresql://user:password@host:port/name"
 _DRIVER_SUFFIX = re.compile(r"^(postgres(?:ql)?)\+\w+://")
@@ -79,8 +82,23 @@ def _unreadable(error: ValueError) -> SettingsError:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
+    _switch_to_wal(cursor)
     # FULL and not NORMAL: in WAL mode NORMAL loses the last commits when the power goes, and a voice was
     # acknowledged. It costs one fsync per upload.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """A new file changes its mode only while nobody else has it open, and for this SQLite does not wait: it
+    answers BUSY at once, whatever the timeout. Later connections find the mode set."""
+    for _ in range(_WAL_TRIES):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as busy:
+            if "locked" not in str(busy):
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
+    cursor.execute("PRAGMA journal_mode = WAL")
