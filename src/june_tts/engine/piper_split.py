@@ -18,6 +18,7 @@ import onnxruntime as ort
 from onnx.utils import Extractor
 
 from june_tts.engine.onnx import Run, open_session
+from june_tts.engine.piper_graph import simplified
 from june_tts.types import Samples
 
 DECODER = "/dec/"
@@ -69,7 +70,7 @@ def split(model: Path) -> Halves | None:
     inputs = [i.name for i in graph.graph.input]
     outputs = [o.name for o in graph.graph.output][:1]
     cut = Extractor(graph)
-    encoder = cut.extract_model(inputs, list(border)).SerializeToString()
+    encoder = simplified(cut.extract_model(inputs, list(border))).SerializeToString()
     decoder = cut.extract_model(list(border), outputs).SerializeToString()
     return Halves(model.name, encoder, decoder, border)
 
