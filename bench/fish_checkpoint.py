@@ -1,5 +1,5 @@
-"""Writes a Fish Speech checkpoint (S1 layout) of random weights: the published files, shapes and cost, and noise
-for a voice. For comparing with the reference, and for measuring where published weights are not at hand.
+"""Writes a Fish Speech checkpoint (S1 layout) of random weights: the published files, shapes and cost,
+and noise for a voice. For comparing with the reference, and for measuring without the published weights.
 
     python -m bench.fish_checkpoint OUT --size tiny --seed 7
     python -m bench.fish_checkpoint OUT --size s1-mini --set n_layer=6
