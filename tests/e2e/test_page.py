@@ -30,7 +30,7 @@ from tests.e2e.page_server import serving
 pytestmark = pytest.mark.e2e
 
 SENTENCE = "The old ferry crosses the river every morning, and the captain waves to the children."
-LONG = " ".join([SENTENCE] * 8)  # about 40 s: more than the page reads ahead
+LONG = " ".join([SENTENCE] * 60)  # about 300 s: more than is made before the test says stop
 PLAY_MS = 30_000
 
 
