@@ -8,7 +8,7 @@ import functools
 import importlib
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Self
@@ -51,12 +51,12 @@ class _AudioTools(ModuleType):
     BaseModel = BaseModel
 
 
-def _idle(name: str) -> ModuleType:
-    module = ModuleType(name)
-    module.__path__ = []  # type: ignore[attr-defined]  # so that it may have submodules
-    idle = Idle()
-    module.__getattr__ = lambda attribute: getattr(idle, attribute)
-    return module
+class _IdleModule(ModuleType):
+    __path__: MutableSequence[str] = []
+    """So that it may have submodules."""
+
+    def __getattr__(self, name: str) -> Idle:
+        return Idle().__getattr__(name)
 
 
 _IDLE = (
@@ -68,7 +68,7 @@ _IDLE = (
 def _stand_ins() -> dict[str, ModuleType]:
     audiotools, ml = _AudioTools("audiotools"), _AudioTools("audiotools.ml")
     audiotools.ml = ml  # type: ignore[attr-defined]
-    return {name: _idle(name) for name in _IDLE} | {"audiotools": audiotools, "audiotools.ml": ml}
+    return {name: _IdleModule(name) for name in _IDLE} | {"audiotools": audiotools, "audiotools.ml": ml}
 
 
 @contextmanager
