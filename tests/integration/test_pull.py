@@ -19,9 +19,10 @@ from june_tts.cli.main import app
 from june_tts.errors import InvalidRequest, ModelUnavailable
 from june_tts.models import catalogue
 from june_tts.models.catalogue import Release
-from june_tts.models.fetch import Fetcher, Patience
+from june_tts.models.fetch import Fetcher
 from june_tts.models.pull import pull
 from june_tts.models.verified import Published
+from june_tts.models.web import Patience
 
 pytestmark = pytest.mark.integration
 

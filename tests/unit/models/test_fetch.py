@@ -5,8 +5,9 @@ import httpx
 import pytest
 
 from june_tts.errors import ModelUnavailable
-from june_tts.models.fetch import Fetcher, Patience
+from june_tts.models.fetch import Fetcher
 from june_tts.models.verified import Published
+from june_tts.models.web import Patience
 
 pytestmark = pytest.mark.unit
 
