@@ -18,7 +18,7 @@ from june_tts.service.voices import VoiceLibrary
 from june_tts.store.memory import MemoryVoiceStore
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
-from june_tts.text import check_text, speakable
+from june_tts.text import check_text, speakable, verbatim
 
 MAX_CHARS = 5000
 
@@ -49,6 +49,7 @@ async def fake_server(
     synthesizer = Synthesizer(
         library,
         speakable=speakable,
+        verbatim=verbatim,
         check_text=check_text,
         admission=admission,
         recorder=recorder,

@@ -27,7 +27,7 @@ from june_tts.store import open_store
 from june_tts.telemetry.loop_lag import watch_loop
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
-from june_tts.text import check_text, speakable
+from june_tts.text import check_text, speakable, verbatim
 
 MOST_THREADS = 4
 """Of one model run: these small models gain nothing from more."""
@@ -96,6 +96,7 @@ def _services(
     synthesizer = Synthesizer(
         library,
         speakable=speakable,
+        verbatim=verbatim,
         check_text=check_text,
         admission=admission,
         recorder=recorder,

@@ -3,7 +3,20 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from typing import Protocol
 
-from june_tts.types import AudioChunk, Capabilities, ClonedVoice, NewVoice, Piece, Utterance, Voice
+import numpy as np
+from numpy.typing import NDArray
+
+from june_tts.types import (
+    AudioChunk,
+    Capabilities,
+    ClonedVoice,
+    InlineReference,
+    NewVoice,
+    Piece,
+    Samples,
+    Utterance,
+    Voice,
+)
 
 
 class Engine(Protocol):
@@ -85,3 +98,48 @@ class VoiceStore(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class VoiceCodec(Protocol):
+    """Recordings to codes and back, for engines that speak in codes. Both calls may raise EngineFailed."""
+
+    sample_rate: int
+    """Hz, of samples both ways."""
+    codebook_sizes: tuple[int, ...]
+    """Legal codes of each codebook: (4096, 1024, …)."""
+
+    async def encode(self, samples: Samples) -> NDArray[np.int32]:
+        """Codes of a recording, shape (codebooks, frames)."""
+        ...
+
+    async def decode(self, codes: NDArray[np.int32]) -> Samples:
+        """The samples of codes of that shape."""
+        ...
+
+
+class References(Protocol):
+    """Voices to speak like, by the ids of Fish's API. Every call may raise StoreUnavailable."""
+
+    async def find(self, reference_id: str) -> tuple[InlineReference, ...]:
+        """The recordings of an id; none where the voice library knows the voice by this id.
+
+        Raises:
+            VoiceNotFound: with the id.
+        """
+        ...
+
+    async def list(self) -> Sequence[str]:
+        """Every id."""
+        ...
+
+    async def add(self, reference_id: str, audio: bytes, text: str) -> None:
+        """Keep a recording under a new id. Raises: VoiceExists, InvalidRequest."""
+        ...
+
+    async def remove(self, reference_id: str) -> None:
+        """Raises: VoiceNotFound."""
+        ...
+
+    async def rename(self, old: str, new: str) -> None:
+        """Raises: VoiceNotFound for the old id, VoiceExists for the new one, InvalidRequest."""
+        ...

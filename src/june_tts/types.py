@@ -48,10 +48,21 @@ class Sampling:
     top_p: float | None = None
     repetition_penalty: float | None = None
     seed: int | None = None
+    max_frames: int | None = None
+    """Codec frames of each piece at most, for engines that make speech frame by frame."""
 
     def given(self) -> frozenset[str]:
         """Names of the parameters that the caller set."""
         return frozenset(name for name in self.__slots__ if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class InlineReference:
+    """A recording that came with a request, to speak like, and the words in it."""
+
+    audio: bytes
+    """A file in any format that recordings may have; nothing in it has been checked."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,12 @@ class SpeechRequest:
     speed: float = 1.0
     """Tempo factor, 0.25 .. 4; 2.0 is twice as fast."""
     sampling: Sampling = field(default_factory=Sampling)
+    references: tuple[InlineReference, ...] = ()
+    """Speak like these; `voice_id` is then only a name for logs and metrics."""
+    normalize: bool = True
+    """False: the text is cut into pieces, but not put into words."""
+    piece_chars: int | None = None
+    """Longest piece, where shorter than the engine's own limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,8 @@ class Utterance:
     language: str
     speed: float = 1.0
     sampling: Sampling = field(default_factory=Sampling)
+    references: tuple[InlineReference, ...] = ()
+    """What to speak like, for an engine that clones; empty for a voice that it finds by its id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from june_tts.telemetry.recorder import Recorder, Status
 from june_tts.types import AudioChunk, Capabilities, Piece, SpeechRequest, Utterance, Voice
 
 SLOWEST, FASTEST = 0.25, 4.0
+SHORTEST_PIECE = 40
+"""Characters. Shorter pieces are asked for in vain: they sound torn."""
 RANGES = {"temperature": (0.0, 2.0), "top_p": (0.0, 1.0), "repetition_penalty": (0.5, 2.0)}
 
 
@@ -37,6 +39,7 @@ class Synthesizer:
         voices: Voices,
         *,
         speakable: Speakable,
+        verbatim: Speakable,
         check_text: Callable[[str], None],
         admission: Admission,
         recorder: Recorder,
@@ -44,6 +47,7 @@ class Synthesizer:
     ) -> None:
         self._voices = voices
         self._speakable = speakable
+        self._verbatim = verbatim
         self._check_text = check_text
         self._admission = admission
         self._recorder = recorder
@@ -59,10 +63,10 @@ class Synthesizer:
         """
         try:
             self._check(request)
-            voice = await self._voices.resolve(request.voice_id)
+            voice = _inline(request) if request.references else await self._voices.resolve(request.voice_id)
             engine = self._voices.engine_for(voice)
             utterance = _utterance(request, voice, engine.capabilities())
-            pieces = self._pieces(request.text, utterance.language, engine.capabilities())
+            pieces = self._pieces(request, utterance.language, engine.capabilities())
             place = self._admission.place()
         except (InvalidRequest, Overloaded) as refusal:
             self._recorder.refused(refusal.code)
@@ -108,16 +112,21 @@ class Synthesizer:
             if value is not None:
                 _in_range(name, value, low, high)
 
-    def _pieces(self, text: str, language: str, able: Capabilities) -> Iterator[Piece]:
-        pieces = self._speakable(
-            text, language, first_chars=able.first_piece_chars, piece_chars=able.piece_chars
-        )
+    def _pieces(self, request: SpeechRequest, language: str, able: Capabilities) -> Iterator[Piece]:
+        cut = self._speakable if request.normalize else self._verbatim
+        longest = min(able.piece_chars, max(SHORTEST_PIECE, request.piece_chars or able.piece_chars))
+        pieces = cut(request.text, language, first_chars=able.first_piece_chars, piece_chars=longest)
         first = next(pieces, None)
         if first is None:
             raise NothingToSpeak(
                 "the text has nothing in it that can be spoken: expected words or numbers", param="text"
             )
         return _before(first, pieces)
+
+
+def _inline(request: SpeechRequest) -> Voice:
+    """The voice of recordings that came with the request; every engine that clones can speak it."""
+    return Voice(request.voice_id, "inline", "cloned", None, (), None, "as agreed with the speaker")
 
 
 def _before(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
@@ -144,7 +153,9 @@ def _utterance(request: SpeechRequest, voice: Voice, able: Capabilities) -> Utte
             param=name,
         )
     language = _language(request.language, voice, able)
-    return Utterance(request.request_id, voice, language, request.speed, request.sampling)
+    return Utterance(
+        request.request_id, voice, language, request.speed, request.sampling, request.references
+    )
 
 
 def _language(asked: str | None, voice: Voice, able: Capabilities) -> str:

@@ -1,4 +1,4 @@
-"""The two ways into this package: all pieces of a text, lazily, or its normalised whole."""
+"""The ways into this package: all pieces of a text, lazily, normalised or as they stand, or its normalised whole."""
 
 from collections.abc import Iterator
 
@@ -27,6 +27,13 @@ def speakable(text: str, language: str, *, first_chars: int, piece_chars: int) -
     for words in _normalized(text, language):
         splitter.feed(words)
         yield from splitter.ready()
+    yield from splitter.ready(final=True)
+
+
+def verbatim(text: str, language: str, *, first_chars: int, piece_chars: int) -> Iterator[Piece]:
+    """Pieces of a text that is to be spoken as it stands: cut, but not normalised; see `speakable`."""
+    splitter = Splitter(first_chars, piece_chars)
+    splitter.feed(" ".join(text.split()))
     yield from splitter.ready(final=True)
 
 
