@@ -28,6 +28,8 @@ class Stop(StrEnum):
     """No position is left in its slot."""
     REPEAT = "repeat"
     """The same frames came again and again: `repeat_guard`."""
+    ILLEGAL = "illegal"
+    """So many frames in a row were no audio that it does not speak any more: `LoopConfig.illegal_guard`."""
     CANCELLED = "cancelled"
     FAILED = "failed"
 
