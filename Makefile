@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format lock bench clean
+.PHONY: help serve fish test lint format lock bench clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 serve: $(VENV)/.serve ## Set everything up and serve speech on WRAPPER_HOST:WRAPPER_PORT (127.0.0.1:8000)
 	@exec $(BIN)/june-tts serve
+
+fish: $(VENV)/.fish ## Add what the native Fish Speech engine needs (torch with CUDA, about 5 GB)
 
 test: $(VENV)/.test lint ## Run every check and every test
 	$(BIN)/pytest
@@ -40,13 +42,24 @@ $(VENV)/bin/python:
 		f"june-tts needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 
-# The test lock is a superset of the serve lock, so whichever came last wins and both stay true.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+OURSELVES := $(PIP) --no-deps --no-build-isolation -e .
+
+# Every version of the serve lock is in the fish lock, and all of that in the test lock, and pip removes nothing:
+# whichever came last, those before it stay true.
 $(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/serve.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements/serve.txt
+	$(OURSELVES)
 	@touch $@
 
-$(VENV)/.test: requirements/test.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(VENV)/.fish: requirements/fish.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) --require-hashes -r requirements/fish.txt
+	$(OURSELVES)
+	@touch $@
+
+# The reference that the Fish engine is compared with comes without its dependencies: see pyproject.toml.
+$(VENV)/.test: requirements/test.txt requirements/reference.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) --require-hashes -r requirements/test.txt
+	$(PIP) --require-hashes --no-deps -r requirements/reference.txt
+	$(OURSELVES)
 	@touch $@
