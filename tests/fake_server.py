@@ -8,11 +8,14 @@ import httpx
 from fastapi import FastAPI
 
 from june_tts.audio.judge import judge
-from june_tts.engine.fake import FakeEngine
+from june_tts.engine.fake import FakeCodec, FakeEngine
+from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.http.app import create_app
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
+from june_tts.ports import References
 from june_tts.service.admission import Admission
+from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.voices import VoiceLibrary
 from june_tts.store.memory import MemoryVoiceStore
@@ -38,9 +41,12 @@ async def fake_server(
     api_key: str | None = None,
     max_streams: int = 4,
     stall_seconds: float = 5.0,
+    references: References | None = None,
+    codec: FakeCodec | None = None,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`."""
     engine = engine or FakeEngine()
+    codec = codec or FakeCodec()
     metrics = Metrics()
     recorder = Recorder(metrics)
     admission = Admission(max_streams)
@@ -69,6 +75,9 @@ async def fake_server(
         api_key=api_key,
         default_voice="fake",
         stall_seconds=stall_seconds,
+        references=references or LibraryReferences(library),
+        codec=codec,
+        codes=ReferenceCodes(codec),
     )
     app = create_app(services)
     transport = httpx.ASGITransport(app)

@@ -20,6 +20,7 @@ from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, VoiceStore
 from june_tts.service.admission import Admission
+from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
@@ -117,6 +118,7 @@ def _services(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,
+        references=LibraryReferences(library),
     )
 
 

@@ -105,15 +105,14 @@ class VoiceCodec(Protocol):
 
     sample_rate: int
     """Hz, of samples both ways."""
-    codebook_sizes: tuple[int, ...]
-    """Legal codes of each codebook: (4096, 1024, …)."""
+    codebooks: int
 
     async def encode(self, samples: Samples) -> NDArray[np.int32]:
         """Codes of a recording, shape (codebooks, frames)."""
         ...
 
     async def decode(self, codes: NDArray[np.int32]) -> Samples:
-        """The samples of codes of that shape."""
+        """The samples of codes of that shape. A code beyond its codebook's end counts as the last one there."""
         ...
 
 

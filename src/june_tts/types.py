@@ -1,6 +1,7 @@
 """Plain values that cross package borders. No torch, no web framework, no database row, no I/O."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -54,6 +55,10 @@ class Sampling:
     def given(self) -> frozenset[str]:
         """Names of the parameters that the caller set."""
         return frozenset(name for name in self.__slots__ if getattr(self, name) is not None)
+
+    def without(self, names: Collection[str]) -> "Sampling":
+        """The same with these left to the engine."""
+        return replace(self, **dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,12 @@ def stream_header(sample_rate: int) -> bytes:
     return riff + struct.pack("<4sI", b"fmt ", FORMAT_BYTES) + form + data
 
 
+def state_length(wav: bytearray) -> None:
+    """Put the true length into a file that began with `stream_header`, in place."""
+    struct.pack_into("<I", wav, 4, len(wav) - 8)
+    struct.pack_into("<I", wav, HEADER_BYTES - 4, len(wav) - HEADER_BYTES)
+
+
 @dataclass(frozen=True, slots=True)
 class WavData:
     """Where the samples of a whole WAV file in memory are."""

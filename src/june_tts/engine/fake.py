@@ -1,9 +1,11 @@
-"""An engine without a model: one tone per piece on a schedule, for tests and for `JUNE_ENGINES=fake`."""
+"""An engine without a model: one tone per piece on a schedule, for tests and for `JUNE_ENGINES=fake`;
+and a codec without one."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from june_tts.errors import EngineFailed
 from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, Voice
@@ -90,3 +92,26 @@ class FakeEngine:
         tone = volume * np.sin(2 * np.pi * pitch * np.arange(total) / SAMPLE_RATE)
         step = int(CHUNK_SECONDS * SAMPLE_RATE)
         return [tone[at : at + step].astype(np.float32) for at in range(0, total, step)]
+
+
+class FakeCodec:
+    """Codes that say how loud each frame is, and a tone of that loudness back."""
+
+    sample_rate = 44_100
+    codebooks = 10
+    samples_per_frame = 2048
+
+    def __init__(self) -> None:
+        self.encoded = 0
+        """Recordings so far."""
+
+    async def encode(self, samples: Samples) -> NDArray[np.int32]:
+        self.encoded += 1
+        padded = np.pad(samples, (0, -samples.size % self.samples_per_frame))
+        loud = np.abs(padded).reshape(-1, self.samples_per_frame).max(axis=1)
+        return np.tile((loud.clip(0, 1) * 1023).astype(np.int32), (self.codebooks, 1))
+
+    async def decode(self, codes: NDArray[np.int32]) -> Samples:
+        loud = np.repeat(codes[0] / 1023, self.samples_per_frame)
+        tone = np.sin(2 * np.pi * TONE_HZ * np.arange(loud.size) / self.sample_rate)
+        return (loud * tone).astype(np.float32)

@@ -9,14 +9,15 @@ from starlette.exceptions import HTTPException
 from june_tts.errors import JuneError
 from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
 from june_tts.http.middleware import Bodies, Key, RequestIds
-from june_tts.http.routes import health, june, openai, openai_voices
+from june_tts.http.routes import fish, fish_references, health, june, openai, openai_voices
 from june_tts.http.routes.pages import page_routes
 from june_tts.http.services import Services
 
 PROTECTED = ("/api/", "/v1/", "/stats")
 DESCRIPTION = """Text in, speech out, sent while it is being made.
 
-`/v1/audio/speech` is OpenAI's API, `/api/…` is June's own. Errors name the field, its value and what was
+`/v1/audio/speech` is OpenAI's API, `/api/…` is June's own,
+`/v1/tts` and its neighbours are Fish's. Errors name the field, its value and what was
 expected. Every reply carries `x-request-id`."""
 
 
@@ -30,7 +31,7 @@ def create_app(given: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = given
-    apis = (openai, openai_voices, june, health)
+    apis = (openai, openai_voices, june, fish, fish_references, health)
     app.state.api_routes = [route for api in apis for route in api.router.routes]
     for api in apis:
         # only for the document: the middleware is what asks for the key

@@ -1,5 +1,6 @@
 """One error tree to HTTP: a status per code, and the shape that each API's clients read."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -41,6 +42,11 @@ UNION_TAGS = ("str", "VoiceRef")
 """What pydantic puts behind the name of a field that may be one of two things; no client sent it."""
 
 
+FISH_PATHS = ("/v1/tts", "/v1/health", "/v1/vqgan/", "/v1/references/")
+FISH_STATUS = {"invalid_request": 422, "text_too_long": 400}
+"""Where fish-speech has another status than STATUS."""
+
+
 class UnsupportedMediaType(InvalidRequest):
     """The content type of the body is not the one expected."""
 
@@ -55,9 +61,17 @@ class ModelNotFound(InvalidRequest):
 
 def error_response(path: str, error: JuneError) -> Response:
     """The error in the shape of the API that the path belongs to."""
-    status = STATUS[error.code]
-    body = _openai(error, status) if path.startswith("/v1/") else _june(error)
+    fish = path.startswith(FISH_PATHS)
+    status = FISH_STATUS.get(error.code, STATUS[error.code]) if fish else STATUS[error.code]
+    return _response(path, error, status)
+
+
+def _response(path: str, error: JuneError, status: int) -> Response:
     headers = {}
+    if path.startswith(FISH_PATHS):
+        body = _fish(error, status)
+    else:
+        body = _openai(error, status) if path.startswith("/v1/") else _june(error)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 401:
@@ -82,6 +96,18 @@ def _openai(error: JuneError, status: int) -> dict[str, Any]:
     return {"error": {"message": str(error), "type": kind, "param": param, "code": error.code}}
 
 
+def _fish(error: JuneError, status: int) -> dict[str, Any]:
+    """The first three as fish-speech has them, the others as the clients of Fish's own service read them."""
+    return {
+        "statusCode": status,
+        "message": str(error),
+        "error": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": str(error),
+        "reason": error.code,
+    }
+
+
 async def on_june_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, JuneError):
         raise error
@@ -98,7 +124,10 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (no such path, wrong method, broken multipart) in the same shapes."""
     if not isinstance(error, HTTPException):
         raise error
-    response = error_response(request.scope["path"], InvalidRequest(_detail(request, error)))
+    refusal, path = InvalidRequest(_detail(request, error)), request.scope["path"]
+    # Fish's shape has the status in it, the others tell a kind of error by the code
+    fish = path.startswith(FISH_PATHS)
+    response = _response(path, refusal, error.status_code) if fish else error_response(path, refusal)
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     if error.status_code == 405 and (methods := _allowed(request)):

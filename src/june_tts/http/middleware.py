@@ -14,7 +14,11 @@ from june_tts.errors import BodyTooLarge, BodyTooSlow, JuneError, Unauthorized
 from june_tts.http.errors import error_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-UPLOADS = ("/api/voices/clone", "/v1/audio/voices")
+UPLOADS = (
+    *("/api/voices/clone", "/v1/audio/voices"),
+    *("/v1/tts", "/v1/vqgan/encode", "/v1/vqgan/decode", "/v1/references/add"),
+)
+"""Paths whose bodies may have recordings in them."""
 FORM_BYTES = 65_536
 """Room for the fields that come beside an uploaded file."""
 

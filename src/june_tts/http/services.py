@@ -6,8 +6,9 @@ from time import time
 
 from starlette.requests import Request
 
+from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.http.middleware import BodyLimits
-from june_tts.ports import Engine, VoiceStore
+from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.voices import VoiceLibrary
@@ -30,6 +31,12 @@ class Services:
     default_voice: str
     stall_seconds: float
     """How long a client may take nothing of its audio."""
+    references: References
+    """What `reference_id` of Fish's API means."""
+    codec: VoiceCodec | None = None
+    """Of the engine that speaks in codes, where there is one."""
+    codes: ReferenceCodes | None = None
+    """Recordings to its codes, each encoded once."""
     livekit_url: str | None = None
     started_at: float = field(default_factory=time)
     """Wall clock, seconds since 1970."""

@@ -53,6 +53,10 @@ class Synthesizer:
         self._recorder = recorder
         self._max_text_chars = max_text_chars
 
+    async def capabilities(self, request: SpeechRequest) -> Capabilities:
+        """Of the engine that would speak it. Raises: VoiceNotFound, CannotClone, StoreUnavailable."""
+        return self._voices.engine_for(await self._voice(request)).capabilities()
+
     async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
         """Speak. Closing the generator cancels the work at once.
 
@@ -63,7 +67,7 @@ class Synthesizer:
         """
         try:
             self._check(request)
-            voice = _inline(request) if request.references else await self._voices.resolve(request.voice_id)
+            voice = await self._voice(request)
             engine = self._voices.engine_for(voice)
             utterance = _utterance(request, voice, engine.capabilities())
             pieces = self._pieces(request, utterance.language, engine.capabilities())
@@ -75,6 +79,9 @@ class Synthesizer:
             async with aclosing(self._speak(utterance, pieces, engine, len(request.text))) as chunks:
                 async for chunk in chunks:
                     yield chunk
+
+    async def _voice(self, request: SpeechRequest) -> Voice:
+        return _inline(request) if request.references else await self._voices.resolve(request.voice_id)
 
     async def _speak(
         self, utterance: Utterance, pieces: Iterator[Piece], engine: Engine, characters: int
@@ -153,9 +160,7 @@ def _utterance(request: SpeechRequest, voice: Voice, able: Capabilities) -> Utte
             param=name,
         )
     language = _language(request.language, voice, able)
-    return Utterance(
-        request.request_id, voice, language, request.speed, request.sampling, request.references
-    )
+    return Utterance(request.request_id, voice, language, request.speed, request.sampling, request.references)
 
 
 def _language(asked: str | None, voice: Voice, able: Capabilities) -> str:

@@ -22,6 +22,13 @@ AUDIO_REPLY: dict[int | str, dict[str, Any]] = {
     }
 }
 
+MSGPACK_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A map, as msgpack",
+        "content": {"application/msgpack": {"schema": _BINARY["schema"]}},
+    }
+}
+
 _MEANINGS = {
     400: "A field is not valid; the error names it, its value and what was expected",
     401: "The API key is missing or wrong",
@@ -58,6 +65,13 @@ _JUNE = _error(
     }
 )
 _OPENAI = _error({"error": _error({"message": _TEXT, "type": _TEXT, "param": _MAYBE, "code": _TEXT})})
+_NUMBER = {"type": "integer"}
+_FISH = _error(
+    {
+        **{"statusCode": _NUMBER, "message": _TEXT, "error": _TEXT},
+        **{"status": _NUMBER, "detail": _TEXT, "reason": _TEXT},
+    }
+)
 
 _ANYWHERE = (401, 405, 500)
 SPEECH = (400, 404, 408, 413, 415, 422, 502, 503)
@@ -73,6 +87,11 @@ def june_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def openai_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same in the shape that OpenAI's clients read."""
     return _refusals(_OPENAI, statuses)
+
+
+def fish_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same in the shape that Fish's clients read; a field that is not valid is 422 there."""
+    return _refusals(_FISH, (*statuses, 422))
 
 
 def _refusals(schema: dict[str, Any], statuses: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
