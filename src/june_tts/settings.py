@@ -173,6 +173,30 @@ class Settings(BaseModel):
         description="How long a stopping server lets streams finish.",
     )
 
+    hf_token: SecretStr | None = Field(
+        None,
+        alias="HF_TOKEN",
+        description="Token of a Hugging Face account, for `june-tts models pull` of what is handed out to "
+        "accounts alone. Unset: the one that `hf auth login` saved.",
+    )
+    hf_home: Path | None = Field(
+        None,
+        alias="HF_HOME",
+        description="Folder where Hugging Face's tools keep that token. Unset: `~/.cache/huggingface`.",
+    )
+    hf_endpoint: str = Field(
+        "https://huggingface.co",
+        pattern="^https?://",
+        alias="HF_ENDPOINT",
+        description="The model hub, or a mirror of it that answers in the same way.",
+    )
+    asr_model: Path | None = Field(
+        None,
+        alias="JUNE_ASR_MODEL",
+        description="Folder of a Whisper model in CTranslate2's format, which writes the transcript of a "
+        "cloned voice where none was given (extra `asr`). Unset: no transcript is made.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="JUNE_LOG_LEVEL", description="Least severe level that is logged."
     )
@@ -191,7 +215,13 @@ class Settings(BaseModel):
             raise ValueError("Input should be UTF-8 text without NUL")
         return value
 
-    @field_validator("api_key")
+    @field_validator("hf_token", mode="before")
+    @classmethod
+    def _trimmed(cls, value: object) -> object:
+        """A token out of a file often brings its line's end along."""
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("api_key", "hf_token")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         """HTTP trims a header and leaves open how it is encoded: another key would never match."""

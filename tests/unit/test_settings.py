@@ -16,7 +16,7 @@ from june_tts.settings import Loaded, Settings, load
 pytestmark = pytest.mark.unit
 
 ALIASES = {str(field.alias): name for name, field in Settings.model_fields.items()}
-SECRETS = ("JUNE_API_KEY", "DATABASE_URL", "DB_PASSWORD")
+SECRETS = ("JUNE_API_KEY", "DATABASE_URL", "DB_PASSWORD", "HF_TOKEN")
 HIDDEN = "hunter2hunter2"
 
 # no NUL, which no environment can have; bytes that are no UTF-8 come as halves of surrogate pairs

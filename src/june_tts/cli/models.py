@@ -1,14 +1,13 @@
 """`june-tts models`: what can speak here, and pulling more."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from june_tts.cli.output import note, notes, show_json, show_table, size
+from june_tts.cli.output import show_json, show_table, size
+from june_tts.errors import InvalidRequest
 from june_tts.models.catalogue import Release, release
 from june_tts.models.inventory import Model, inventory
-from june_tts.models.verified import Published
 from june_tts.settings import load
 
 models = typer.Typer(
@@ -33,7 +32,7 @@ def list_models(
                 model.name,
                 model.engine,
                 model.state,
-                _some(model.voices),
+                _some(model),
                 ", ".join(model.languages) or "–",
                 size(model.bytes),
                 model.license,
@@ -45,52 +44,55 @@ def list_models(
 
 @models.command("pull")
 def pull_model(
-    name: Annotated[str, typer.Argument(help="What to pull, as `models list` names it: kokoro.")],
+    name: Annotated[
+        str, typer.Argument(help="What to pull, as `models list` names it: kokoro, fish/s1-mini.")
+    ],
     variant: Annotated[
-        str | None, typer.Option(help="int8 (smaller, the default) or fp32 (the unrounded weights).")
+        str | None,
+        typer.Option(help="Of kokoro: int8 (smaller, the default) or fp32 (the unrounded weights)."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option("--from", metavar="URL", help="Folder of a mirror to fetch the files from.")
+        str | None,
+        typer.Option("--from", metavar="URL", help="Of kokoro: folder of a mirror to fetch the files from."),
     ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            help="Of fish/s1-mini: branch, tag or commit; main fetches the newest. Default: the one pulled "
+            "before, else the newest."
+        ),
+    ] = None,
+    accept_licence: Annotated[
+        bool,
+        typer.Option("--accept-licence", help="Agree to the model's licence here; else you are asked."),
+    ] = False,
 ) -> None:
     """Fetch a model from where it is published. Goes on where an earlier pull was interrupted."""
+    # here, because it takes a tenth of a second to import, which `models list` has no use for
+    from june_tts.cli.pull import pull_from_hub, pull_release
+
     found = release(name)
-    files = found.files(variant)
-    folder = _pull(found, variant, files, load().settings.models_dir, url)
-    note(f"{found.title} ({found.license}) is in {folder}")
-    note("A running server speaks its voices after a restart.")
+    if isinstance(found, Release):
+        _refuse(name, revision=revision)
+        pull_release(found, load().settings, variant, url)
+    else:
+        _refuse(name, variant=variant)
+        if url is not None:
+            raise InvalidRequest(f"{name} comes from a model hub: set HF_ENDPOINT={url}", param="from")
+        pull_from_hub(found, load().settings, revision, accept_licence)
 
 
-def _pull(
-    found: Release, variant: str | None, files: tuple[Published, ...], models_dir: Path, url: str | None
-) -> Path:
-    # these take a tenth of a second to import, which `models list` has no use for
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    from june_tts.models.fetch import Fetcher
-    from june_tts.models.pull import pull
-
-    columns = (
-        "{task.description}",
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    fetcher = Fetcher()
-    try:
-        with Progress(*columns, console=notes()) as bar:
-            tasks = {file.name: bar.add_task(file.name, total=file.size) for file in files}
-
-            def told(file: Published, done: int) -> None:
-                bar.update(tasks[file.name], completed=done)
-
-            return pull(found, variant, models_dir, fetcher, url=url, told=told)
-    finally:
-        fetcher.close()
+def _refuse(name: str, **given: str | None) -> None:
+    """Options that mean nothing for this model."""
+    for option, value in given.items():
+        if value is not None:
+            raise InvalidRequest(f"{name} has no {option}: {value}", param=option)
 
 
-def _some(voices: tuple[str, ...]) -> str:
+def _some(model: Model) -> str:
+    voices = model.voices
+    if model.clones:
+        return "any cloned voice"
     return ", ".join(voices) if len(voices) <= 5 else f"{len(voices)}: {', '.join(voices[:3])} …"
 
 
@@ -105,4 +107,5 @@ def _document(model: Model) -> dict[str, Any]:
         "bytes": model.bytes,
         "license": model.license,
         "path": str(model.path) if model.path else None,
+        "revision": model.revision,
     }

@@ -38,6 +38,27 @@ class Release:
         return tuple(sorted((*self.shared, self.variants[chosen]), key=lambda file: file.size))
 
 
+@dataclass(frozen=True, slots=True)
+class HubRelease:
+    """A model in a repository of a model hub, which states sizes and hashes itself.
+
+    Its publisher hands it out against an agreement, so only who has an account could note them here.
+    """
+
+    name: str
+    title: str
+    engine: str
+    repository: str
+    """`owner/name` on the hub."""
+    files: tuple[str, ...]
+    about_bytes: int
+    """Before the hub was asked."""
+    license: str
+    terms: str
+    """What the licence means to the user, in a sentence."""
+    languages: tuple[str, ...]
+
+
 KOKORO_INT8 = Published(
     "kokoro-v1.0.int8.onnx", 92_361_271, "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 )
@@ -58,10 +79,22 @@ KOKORO = Release(
     shared=(KOKORO_VOICES,),
 )
 
-RELEASES = (KOKORO,)
+FISH_S1_MINI = HubRelease(
+    name="fish/s1-mini",
+    title="OpenAudio S1-mini",
+    engine="fish",
+    repository="fishaudio/openaudio-s1-mini",
+    files=("config.json", "model.pth", "tokenizer.tiktoken", "special_tokens.json", "codec.pth"),
+    about_bytes=3_610_000_000,
+    license="CC-BY-NC-SA-4.0",
+    terms="not for commercial use; who passes it on must name Fish Audio and keep the licence",
+    languages=("en", "zh", "ja", "de", "fr", "es", "ko", "ar", "ru", "nl", "it", "pl", "pt"),
+)
+
+RELEASES: tuple[Release | HubRelease, ...] = (KOKORO, FISH_S1_MINI)
 
 
-def release(name: str) -> Release:
+def release(name: str) -> Release | HubRelease:
     """Raises: InvalidRequest, where nothing of that name can be pulled."""
     for known in RELEASES:
         if known.name == name:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from june_tts.errors import ModelUnavailable
-from june_tts.models.catalogue import KOKORO, KOKORO_INT8, Release
+from june_tts.models.catalogue import FISH_S1_MINI, KOKORO, KOKORO_INT8, HubRelease, Release
 from june_tts.models.embedded import Find, joe, package_folder, packaged_kokoro_voices
 from june_tts.models.files import PiperFiles
 from june_tts.models.kokoro import kokoro_languages, pulled_kokoro, voice_ids_in
 from june_tts.models.piper_dir import PiperDir
+from june_tts.models.snapshot import read_snapshot
 from june_tts.models.verified import Published, is_verified
 
 State = Literal["packaged", "in the voices folder", "pulled", "can be pulled", "not installed"]
@@ -29,6 +30,8 @@ class Model:
     path: Path | None
     clones: bool = False
     """Whether it speaks voices from the library; no Piper or Kokoro model does."""
+    revision: str | None = None
+    """The commit that was pulled, where it comes from a model hub."""
 
 
 def inventory(models_dir: Path, piper_dir: Path, find: Find = package_folder) -> list[Model]:
@@ -42,6 +45,7 @@ def inventory(models_dir: Path, piper_dir: Path, find: Find = package_folder) ->
         *(_piper(files, "in the voices folder") for files in PiperDir(piper_dir).voices()),
         _packaged_kokoro(find),
         *_releases(models_dir),
+        _from_hub(FISH_S1_MINI, models_dir),
     ]
 
 
@@ -80,6 +84,24 @@ def _releases(models_dir: Path) -> list[Model]:
     # the one that is loaded comes first
     rows.sort(key=lambda row: KOKORO.variants[row.name.partition(" ")[2]].name != chosen)
     return rows
+
+
+def _from_hub(known: HubRelease, models_dir: Path) -> Model:
+    folder = models_dir / known.name
+    kept = read_snapshot(folder)
+    whole = kept is not None and kept.is_whole(folder)
+    return Model(
+        known.name,
+        known.engine,
+        state="pulled" if whole else "can be pulled",
+        voices=(),
+        languages=known.languages,
+        bytes=kept.bytes if kept else known.about_bytes,
+        license=known.license,
+        path=folder if whole else None,
+        clones=True,
+        revision=kept.revision if kept and whole else None,
+    )
 
 
 def _there(models_dir: Path, published: Published) -> bool:

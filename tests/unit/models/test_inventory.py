@@ -19,11 +19,12 @@ def test_a_fresh_machine_lists_the_packages_and_what_can_be_pulled(tmp_path: Pat
         ("kokoro-packaged", "packaged"),
         ("kokoro int8", "can be pulled"),
         ("kokoro fp32", "can be pulled"),
+        ("fish/s1-mini", "can be pulled"),
     ]
     assert found["joe"].bytes == 63_201_294
     assert len(found["kokoro-packaged"].voices) == 5
     assert found["kokoro int8"].bytes == 92_361_271 + 28_214_398
-    assert {model.license for model in found.values()} == {"CC0", "Apache-2.0"}
+    assert {model.license for model in found.values()} == {"CC0", "Apache-2.0", "CC-BY-NC-SA-4.0"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,7 +52,7 @@ def test_a_pulled_release_is_listed_first_with_its_voices(
     release = Release("kokoro", "K", KOKORO.url, "Apache-2.0", KOKORO.languages, variants, (voices,))
     monkeypatch.setattr(listing, "KOKORO", release)
 
-    first, second = inventory(tmp_path, tmp_path / "none")[2:]
+    first, second = inventory(tmp_path, tmp_path / "none")[2:4]
     assert (first.name, first.state, first.path) == ("kokoro fp32", "pulled", folder)
     assert first.voices == ("af_heart", "bm_lewis", "pf_dora")
     assert first.languages == ("en-US", "en-GB", "pt-BR")
