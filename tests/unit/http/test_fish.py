@@ -219,11 +219,12 @@ async def test_every_sampling_field_reaches_an_engine_that_samples() -> None:
 async def test_chunk_length_bounds_the_pieces_and_normalize_leaves_them_as_they_stand() -> None:
     text = "There are 42 cats here, and they all sleep on one mat. " * 6
     pieces: dict[str, list[str]] = {}
-    for name, fields in {
+    asked: dict[str, dict[str, Any]] = {
         "short": {"chunk_length": 60},
         "long": {"chunk_length": 0},
         "raw": {"normalize": False},
-    }.items():
+    }
+    for name, fields in asked.items():
         engine = FakeEngine()
         async with fake_server(engine) as server:
             assert (await server.http.post(URL, json={"text": text, **fields})).status_code == 200
