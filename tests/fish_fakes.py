@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from june_tts.fish.sequence import Chunk, Codec, CodecStream, Codes, Column, Columns, PrefixKV, SamplingParams
+from june_tts.fish.sequence import Chunk, CodecStream, Codes, Column, Columns, PrefixKV, SamplingParams
 from june_tts.types import Samples
 
 SIZES = (8, 4, 4)
@@ -19,8 +19,8 @@ IM_END = 99
 TEXT_TOKEN = 5
 
 
-class Misuse(AssertionError):
-    """The engine broke the contract of `Runner` or `Codec`."""
+class Misuse(BaseException):
+    """The contract of `Runner` or `Codec` is broken. No `Exception`: no loop may make an event of it."""
 
 
 def number(*parts: object) -> int:
@@ -33,7 +33,7 @@ def prompt(
     """Columns whose first `prefix` are those of the voice."""
     tokens = [number("voice", voice, i) % 90 for i in range(prefix)]
     tokens += [number("text", seed, i) % 90 for i in range(length - prefix)]
-    return np.array([tokens, *[[0] * length] * books], np.int32)
+    return np.array([tokens, *[[0] * length] * len(SIZES)], np.int32)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class FakeRunner:
     """Frames are hashes: about one in `end_every` is `<|im_end|>`, one in `illegal_every` no audio."""
 
     codebooks = len(SIZES)
-    codebook_sizes = SIZES
+    codebook_sizes: tuple[int, ...] = SIZES
     semantic_begin = SEMANTIC_BEGIN
     semantic_end = SEMANTIC_BEGIN + SIZES[0] - 1
     im_end = IM_END
@@ -141,9 +141,7 @@ class FakeRunner:
 
     def _fill(self, state: Slot, chunk: Chunk) -> None:
         if chunk.start != len(state.kv) or state.made or not chunk.columns.shape[1]:
-            raise Misuse(
-                f"a chunk begins at {chunk.start}, the slot has {len(state.kv)}, {state.made} frames"
-            )
+            raise Misuse(f"a chunk begins at {chunk.start}, but the slot has {len(state.kv)}")
         cut = (chunk.start, chunk.columns.shape[1])
         for column in chunk.columns.T:
             self._extend(state, (*map(int, column), *cut))
@@ -237,7 +235,3 @@ class FakeCodec:
             stream.state = number(stream.state, *map(int, frame))
             sound += [(stream.state >> 8 * i) % 256 / 256 for i in range(self.samples_per_frame)]
         return np.array(sound, np.float32)
-
-
-_CODEC: Codec = FakeCodec()
-"""For mypy: the fakes have the protocols' methods (`FakeRunner` is checked where it is handed to a `Loop`)."""

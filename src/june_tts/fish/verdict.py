@@ -41,9 +41,11 @@ class Verdict:
         slots, made = [stream.slot for stream in streams], [column.slot for column in columns]
         if slots != made:
             raise EngineFailed(f"a step made columns for the slots {made}, expected {slots}")
-        codes = np.array([column.codes for column in columns], np.int32).reshape(len(columns), -1)
-        if columns and codes.shape[1] != len(self._sizes):
-            raise EngineFailed(f"a column has {codes.shape[1]} codes, expected {len(self._sizes)}")
+        if not columns:
+            return np.zeros((0, len(self._sizes)), np.int32)
+        codes = np.array([column.codes for column in columns], np.int32)
+        if codes.shape[1:] != self._sizes.shape:
+            raise EngineFailed(f"a column has codes of shape {codes.shape[1:]}, expected {self._sizes.shape}")
         return codes
 
     def _book(self, stream: Stream, token: int, codes: NDArray[np.int32], codes_legal: bool) -> None:
