@@ -16,6 +16,7 @@ from june_tts.types import (
     Samples,
     Utterance,
     Voice,
+    VoiceCodes,
 )
 
 
@@ -91,6 +92,17 @@ class VoiceStore(Protocol):
 
     async def remove(self, voice_id: str) -> None:
         """Raises: VoiceNotFound."""
+        ...
+
+    async def codes(self, voice_id: str, codec: str, sha256: str) -> VoiceCodes | None:
+        """What was kept for this voice, codec and recording; None where nothing was."""
+        ...
+
+    async def keep_codes(self, voice_id: str, codes: VoiceCodes) -> None:
+        """Keep a recording's codes in place of those of the same codec, until the voice is removed.
+
+        Does nothing where the voice is gone or has another recording by now.
+        """
         ...
 
     async def ping(self) -> None:

@@ -162,6 +162,20 @@ class ClonedVoice:
     """Who agreed to the cloning, in the words of whoever uploaded."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VoiceCodes:
+    """A recording of the library in the codes of one codec: made once, kept beside it."""
+
+    codec: str
+    """Names the codec's weights and how recordings are prepared for it; 200 characters at most."""
+    sha256: str
+    """Of the recording, in hex."""
+    codes: NDArray[np.int32]
+    """Shape (codebooks, frames)."""
+    transcript: str | None
+    """What a recogniser heard in it, empty where it understood nothing; None where none was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewVoice:
     """A judged recording on its way into the library."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from june_tts.store import rows
-from june_tts.types import ClonedVoice, NewVoice
+from june_tts.types import ClonedVoice, NewVoice, VoiceCodes
 
 
 class MemoryVoiceStore:
@@ -13,6 +13,7 @@ class MemoryVoiceStore:
 
     def __init__(self) -> None:
         self._voices: dict[str, tuple[ClonedVoice, bytes]] = {}
+        self._codes: dict[str, dict[str, VoiceCodes]] = {}
 
     async def add(self, voice: NewVoice) -> ClonedVoice:
         if voice.voice_id in self._voices:
@@ -33,12 +34,22 @@ class MemoryVoiceStore:
     async def remove(self, voice_id: str) -> None:
         self._kept(voice_id)
         del self._voices[voice_id]
+        self._codes.pop(voice_id, None)
+
+    async def codes(self, voice_id: str, codec: str, sha256: str) -> VoiceCodes | None:
+        kept = self._codes.get(voice_id, {}).get(codec)
+        return kept if kept and kept.sha256 == sha256 else None
+
+    async def keep_codes(self, voice_id: str, codes: VoiceCodes) -> None:
+        if voice_id in self._voices and self._voices[voice_id][0].sha256 == codes.sha256:
+            self._codes.setdefault(voice_id, {})[codes.codec] = codes
 
     async def ping(self) -> None:
         """Memory always answers."""
 
     async def close(self) -> None:
         self._voices.clear()
+        self._codes.clear()
 
     def _kept(self, voice_id: str) -> tuple[ClonedVoice, bytes]:
         if voice_id not in self._voices:

@@ -1,14 +1,17 @@
 """Between database rows and border values. A row never leaves `store`."""
 
 import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from june_tts.errors import VoiceExists, VoiceNotFound, shown
 from june_tts.store.schema import VOICE_ID_CHARS
-from june_tts.types import ClonedVoice, NewVoice, RecordingReport
+from june_tts.types import ClonedVoice, NewVoice, RecordingReport, VoiceCodes
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _REPORT_FIELDS = frozenset(field.name for field in dataclasses.fields(RecordingReport))
@@ -54,6 +57,31 @@ def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
         updated_at=_utc(row["updated_at"] or created),
         consent=row["consent"],
     )
+
+
+def from_codes(voice_id: str, codes: VoiceCodes, now: datetime) -> dict[str, Any]:
+    """A row with its columns in the order of the table."""
+    packed = io.BytesIO()
+    np.save(packed, codes.codes, allow_pickle=False)
+    return {
+        "voice_id": voice_id,
+        "codec": codes.codec,
+        "sha256": codes.sha256,
+        "codes": packed.getvalue(),
+        "transcript": codes.transcript,
+        "created_at": now.astimezone(UTC).replace(tzinfo=None),
+    }
+
+
+def to_codes(row: Mapping[Any, Any]) -> VoiceCodes | None:
+    """None where what was kept cannot be read: they can be made again."""
+    try:
+        codes = np.load(io.BytesIO(row["codes"]), allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        return None
+    if codes.ndim != 2 or codes.dtype != np.int32:
+        return None
+    return VoiceCodes(row["codec"], row["sha256"], codes, row["transcript"])
 
 
 def storable(voice_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The one table of the voice library, as the newest migration leaves it."""
+"""The tables of the voice library, as the newest migration leaves them."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
@@ -20,9 +21,11 @@ from sqlalchemy import (
 
 VOICE_ID_CHARS = 100
 
+_tables = MetaData()
+
 voices = Table(
     "tts_voices",
-    MetaData(),
+    _tables,
     # The first six are the table of the service that came before, to the letter.
     Column("id", Integer, primary_key=True),
     Column("voice_id", String(VOICE_ID_CHARS), nullable=False, unique=True),
@@ -39,6 +42,20 @@ voices = Table(
     Column("consent", Text),
     # Text, not a JSON type: PostgreSQL's has no infinity, and a level in dBFS may be one.
     Column("report", Text),
+)
+
+voice_codes = Table(
+    "tts_voice_codes",
+    _tables,
+    # removed by the database itself with their voice, whoever removes that: they are that person's voice too
+    Column(
+        "voice_id", ForeignKey(voices.c.voice_id, ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    ),
+    Column("codec", String(200), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("codes", LargeBinary, nullable=False),
+    Column("transcript", Text),
+    Column("created_at", DateTime, nullable=False),
 )
 
 _SOURCE = {

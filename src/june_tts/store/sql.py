@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, column, select, text
+from sqlalchemy import Select, column, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from june_tts.errors import VoiceNotFound
 from june_tts.store import rows
 from june_tts.store.faults import wrapped
-from june_tts.store.schema import descriptions, voices
-from june_tts.types import ClonedVoice, NewVoice
+from june_tts.store.schema import descriptions, voice_codes, voices
+from june_tts.types import ClonedVoice, NewVoice, VoiceCodes
 
 # the two dialects share the method but no class that has it
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -64,6 +64,30 @@ class SqlVoiceStore:
             gone = await connection.execute(voices.delete().where(voices.c.voice_id == voice_id))
         if gone.rowcount == 0:
             raise rows.not_found(voice_id)
+
+    async def codes(self, voice_id: str, codec: str, sha256: str) -> VoiceCodes | None:
+        if not rows.storable(voice_id):
+            return None
+        here = (voice_codes.c.voice_id == voice_id) & (voice_codes.c.codec == codec)
+        query = select(voice_codes).where(here & (voice_codes.c.sha256 == sha256))
+        async with self._transaction() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return rows.to_codes(row) if row else None
+
+    async def keep_codes(self, voice_id: str, codes: VoiceCodes) -> None:
+        if not rows.storable(voice_id):
+            return
+        row = rows.from_codes(voice_id, codes, datetime.now(UTC))
+        # out of a select, so that nothing is inserted for a voice that is gone or has another recording
+        its_own = (voices.c.voice_id == voice_id) & (voices.c.sha256 == codes.sha256)
+        source = select(*(literal(row[c.name], c.type) for c in voice_codes.columns)).where(its_own)
+        insert = _INSERT[self._dialect](voice_codes).from_select(list(row), source.select_from(voices))
+        upsert = insert.on_conflict_do_update(
+            index_elements=["voice_id", "codec"],
+            set_={name: insert.excluded[name] for name in ("sha256", "codes", "transcript", "created_at")},
+        )
+        async with self._transaction() as connection:
+            await connection.execute(upsert)
 
     async def ping(self) -> None:
         async with self._transaction() as connection:
