@@ -99,9 +99,9 @@ def _within(text: str, limit: int) -> int:
 def _best(text: str, end: int, borders: tuple[re.Pattern[str], ...]) -> int:
     window = text[: end + 1]  # one more, so that a border at `end` is seen with the blank after it
     for pattern in borders:
-        found = [match.end() for match in pattern.finditer(window)]
-        if fit := [at for at in found if at <= end and letters(text[:at]) >= SHORTEST]:
-            return fit[-1]
+        found = max((at for match in pattern.finditer(window) if (at := match.end()) <= end), default=0)
+        if not fits(text[:found], SHORTEST - 1):
+            return found
     return 0
 
 
