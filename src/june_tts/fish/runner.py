@@ -1,0 +1,168 @@
+"""Runs the model for many sequences at once: their KV in slots, one frame a step for each.
+
+Every sequence attends over its own live length, not over the length of its slot.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from june_tts.fish.frame import FrameMaker, SpecialTokens
+from june_tts.fish.sequence import Chunk, Column, SamplingParams
+from june_tts.fish.transformer import Model
+
+CODES_PER_RESIDUAL = 1024
+"""Of the residual codebooks; the first, semantic one has `codebook_size`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPrefix:
+    """K and V of a prompt's beginning, (layers, kv_heads, positions, head_dim) each."""
+
+    k: Tensor
+    v: Tensor
+
+    @property
+    def positions(self) -> int:
+        return self.k.shape[2]
+
+    @property
+    def bytes(self) -> int:
+        return self.k.nbytes + self.v.nbytes
+
+
+class TorchRunner:
+    """The `Runner` of `sequence.py`. Not thread safe."""
+
+    def __init__(self, model: Model, tokens: SpecialTokens, *, slots: int, positions: int) -> None:
+        """
+        Args:
+            slots: sequences that can be under way at once.
+            positions: of each slot; prompt and frames of a sequence share them.
+        """
+        config, shape = model.config, model.config.slow
+        self.slots, self.positions = slots, min(positions, config.max_positions)
+        self.codebooks = config.codebooks
+        residual = min(CODES_PER_RESIDUAL, config.codebook_size)
+        self.codebook_sizes = (config.codebook_size, *(residual for _ in range(config.codebooks - 1)))
+        self.semantic_begin, self.semantic_end = tokens.semantic_begin, tokens.semantic_end
+        self.im_end = tokens.im_end
+        self._model = model
+        self._device, dtype = model.embeddings.device, model.embeddings.dtype
+        size = (shape.layers, slots, shape.kv_heads, self.positions, shape.head_dim)
+        self._k = torch.zeros(size, dtype=dtype, device=self._device)
+        self._v = torch.zeros(size, dtype=dtype, device=self._device)
+        self.kv_bytes = self._k.nbytes + self._v.nbytes
+        self._frames = FrameMaker(model, tokens, slots)
+        self._lengths = [0] * slots
+
+    def open(self, slot: int, params: SamplingParams) -> None:
+        self._lengths[slot] = 0
+        self._frames.open(slot, params)
+
+    def load_prefix(self, slot: int, prefix: KeptPrefix) -> None:
+        self._k[:, slot, :, : prefix.positions] = prefix.k
+        self._v[:, slot, :, : prefix.positions] = prefix.v
+        self._lengths[slot] = prefix.positions
+
+    def save_prefix(self, slot: int, positions: int) -> KeptPrefix:
+        return KeptPrefix(self._k[:, slot, :, :positions].clone(), self._v[:, slot, :, :positions].clone())
+
+    @torch.inference_mode()
+    def step(self, chunks: Sequence[Chunk], decodes: Sequence[int]) -> list[Column]:
+        hidden = self.slow_hidden(chunks, decodes)
+        slots = [chunk.slot for chunk in chunks if chunk.last] + list(decodes)
+        if not slots:
+            return []
+        columns = self._frames.make(hidden, slots).cpu().numpy()
+        return [Column(slot, int(made[0]), made[1:]) for slot, made in zip(slots, columns, strict=True)]
+
+    def slow_hidden(self, chunks: Sequence[Chunk], decodes: Sequence[int]) -> Tensor:
+        """The slow tower over all rows; the last row of each sequence that gets a frame, (sequences, dim)."""
+        batch = _Batch(chunks, decodes, self._lengths)
+        columns = torch.empty(self.codebooks + 1, batch.rows, dtype=torch.int64, device=self._device)
+        if batch.prompt:
+            prompt = np.concatenate([chunk.columns for chunk in chunks], axis=1)
+            columns[:, : batch.prompt] = torch.from_numpy(prompt).to(self._device)
+        if decodes:
+            columns[:, batch.prompt :] = self._frames.last(decodes).T
+        x = self._model.embed(columns, self.semantic_begin, self.semantic_end)
+        positions = torch.tensor(batch.positions, device=self._device)
+        x = self._model.slow.run(x, positions, lambda *layer: self._attend(batch, *layer))
+        for slot, length in batch.lengths:
+            self._lengths[slot] = length
+        return x[torch.tensor(batch.last, device=self._device)] if batch.last else x[:0]
+
+    def _attend(self, batch: "_Batch", layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        heard = torch.empty_like(q)
+        for segment in batch.segments:
+            rows = slice(segment.row, segment.row + segment.size)
+            live = slice(segment.start, segment.start + segment.size)
+            keys, values = self._k[layer, segment.slot], self._v[layer, segment.slot]
+            keys[:, live] = k[rows].transpose(0, 1)
+            values[:, live] = v[rows].transpose(0, 1)
+            heard[rows] = attention(q[rows], keys[:, : live.stop], values[:, : live.stop])
+        return heard
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Rows of a step that are neighbouring positions of one slot."""
+
+    slot: int
+    row: int
+    start: int
+    size: int
+
+
+class _Batch:
+    """Which rows of a step belong where: the chunks' columns first, then one row per decode."""
+
+    def __init__(self, chunks: Sequence[Chunk], decodes: Sequence[int], lengths: Sequence[int]) -> None:
+        self.segments: list[_Segment] = []
+        self.last: list[int] = []
+        for chunk in chunks:
+            self._add(chunk.slot, chunk.start, chunk.columns.shape[1], last=chunk.last)
+        self.prompt = self.rows
+        for slot in decodes:
+            self._add(slot, lengths[slot], 1, last=True)
+
+    def _add(self, slot: int, start: int, size: int, *, last: bool) -> None:
+        self.segments.append(_Segment(slot, self.rows, start, size))
+        if last:
+            self.last.append(self.rows - 1)
+
+    @property
+    def rows(self) -> int:
+        return self.segments[-1].row + self.segments[-1].size if self.segments else 0
+
+    @property
+    def positions(self) -> list[int]:
+        return [segment.start + step for segment in self.segments for step in range(segment.size)]
+
+    @property
+    def lengths(self) -> list[tuple[int, int]]:
+        return [(segment.slot, segment.start + segment.size) for segment in self.segments]
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention of the last rows of a sequence over all of it.
+
+    Query heads that share a key head are taken as further rows of it, so that keys are not repeated.
+
+    Args:
+        q: (rows, heads, head_dim). k, v: (kv_heads, length, head_dim), the last `rows` positions are q's.
+    """
+    rows, heads, width = q.shape
+    shared, length = heads // k.shape[0], k.shape[1]
+    grouped = q.view(rows, k.shape[0], shared, width).permute(1, 2, 0, 3).reshape(1, k.shape[0], -1, width)
+    mask = None
+    if rows > 1:
+        seen = torch.ones(rows, length, dtype=torch.bool, device=q.device).tril(length - rows)
+        mask = seen.repeat(shared, 1)
+    heard = F.scaled_dot_product_attention(grouped, k.unsqueeze(0), v.unsqueeze(0), attn_mask=mask)
+    return heard.view(k.shape[0], shared, rows, width).permute(2, 0, 1, 3).reshape(rows, heads, width)
