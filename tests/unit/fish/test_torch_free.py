@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 WITH_TORCH = {
     *("checkpoint", "transformer", "linear", "quantize", "sampler", "runner", "graphs"),
-    *("codec", "codec_encoder", "codec_stream", "codec_weights", "build", "worker"),
+    *("codec", "codec_encoder", "codec_stream", "codec_weights", "build", "loading", "worker"),
 }
 """The files of the package that compute, and the process that they run in."""
 
