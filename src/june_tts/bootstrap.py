@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,8 @@ from june_tts.audio.judge import judge
 from june_tts.engine.fake import FakeEngine
 from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
+from june_tts.engine.remote import RemoteEngine, recordings_in
+from june_tts.engine.remote_client import RemoteOptions
 from june_tts.errors import ModelUnavailable, SettingsError, VoiceNotFound, shown
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
@@ -52,7 +55,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         _make_folder(settings.data_dir)
         store = await open_store(database_url(settings), settings.data_dir)
         stack.push_async_callback(store.close)
-        engines = await _started(_engines(settings), stack)
+        engines = await _started(_engines(settings, store), stack)
         library = VoiceLibrary(
             store,
             engines,
@@ -145,7 +148,7 @@ def database_url(settings: Settings) -> str | None:
     return url.render_as_string(hide_password=False)
 
 
-def _engines(settings: Settings) -> list[Engine]:
+def _engines(settings: Settings, store: VoiceStore) -> list[Engine]:
     cores = os.cpu_count() or 1
     lanes = settings.lanes or cores
     threads = settings.threads or min(cores, MOST_THREADS)
@@ -157,7 +160,40 @@ def _engines(settings: Settings) -> list[Engine]:
         ),
         "fake": FakeEngine(),
     }
-    return [build[name] for name in settings.engines]
+    names = [*settings.engines]
+    if settings.remote_urls:
+        build["remote"] = RemoteEngine(_remote_options(settings), recordings_in(store))
+        names += ["remote"] if "remote" not in names else []
+    elif "remote" in names:
+        raise SettingsError(
+            "JUNE_ENGINES names remote: expected JUNE_REMOTE_URLS to say where the servers are"
+        )
+    return [build[name] for name in names]
+
+
+def _remote_options(settings: Settings) -> RemoteOptions:
+    return RemoteOptions(
+        addresses=settings.remote_urls,
+        kind=settings.remote_kind,
+        api_key=settings.remote_api_key.get_secret_value() if settings.remote_api_key else None,
+        model=settings.remote_model,
+        voice=settings.remote_voice,
+        languages=settings.remote_languages,
+        raw_rate=settings.remote_rate or None,
+        piece_chars=settings.remote_piece_chars,
+        fields={name: _json_or_text(value) for name, value in settings.remote_fields.items()},
+        connect_seconds=settings.remote_connect_seconds,
+        first_seconds=settings.remote_first_seconds,
+        gap_seconds=settings.remote_gap_seconds,
+        health_seconds=settings.remote_health_seconds,
+    )
+
+
+def _json_or_text(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 async def _started(engines: Sequence[Engine], stack: AsyncExitStack) -> list[Engine]:

@@ -60,6 +60,14 @@ def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _addresses(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Without a slash at the end, or the `/v1` that clients of OpenAI's API put there."""
+    for address in value:
+        if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", address):
+            raise ValueError("Each should be http://host:port, without a user, a query or a fragment")
+    return tuple(address.rstrip("/").removesuffix("/v1") for address in value)
+
+
 class Settings(BaseModel):
     """One field per setting; the alias is the environment variable, the description is its reference."""
 
@@ -99,7 +107,7 @@ class Settings(BaseModel):
     db_password: SecretStr | None = Field(None, alias="DB_PASSWORD", description="PostgreSQL password.")
 
     engines: Annotated[
-        tuple[Literal["piper", "kokoro", "fake"], ...],
+        tuple[Literal["piper", "kokoro", "remote", "fake"], ...],
         BeforeValidator(_comma_list),
         AfterValidator(_each_once),
     ] = Field(
@@ -197,6 +205,74 @@ class Settings(BaseModel):
         "cloned voice where none was given (extra `asr`). Unset: no transcript is made.",
     )
 
+    remote_urls: Annotated[
+        tuple[str, ...], BeforeValidator(_comma_list), AfterValidator(_addresses), AfterValidator(_each_once)
+    ] = Field(
+        (),
+        alias="JUNE_REMOTE_URLS",
+        description="Servers that speak for this one, comma separated: `http://gpu-1:8080,http://gpu-2`. "
+        "They add the engine `remote`, last in the order unless JUNE_ENGINES names it.",
+    )
+    remote_kind: Literal["openai", "fish"] = Field(
+        "openai", alias="JUNE_REMOTE_KIND", description="Their API: OpenAI's speech API, or Fish's `/v1/tts`."
+    )
+    remote_api_key: SecretStr | None = Field(
+        None, alias="JUNE_REMOTE_API_KEY", description="Sent to them as a bearer token."
+    )
+    remote_model: str = Field(
+        "tts-1", min_length=1, alias="JUNE_REMOTE_MODEL", description="`model` of requests to OpenAI's API."
+    )
+    remote_voice: str | None = Field(
+        None,
+        max_length=200,
+        alias="JUNE_REMOTE_VOICE",
+        description="A voice of theirs that is offered beside those that they list. Unset: `alloy`; with "
+        "Fish's API `remote`, which is a request without a reference.",
+    )
+    remote_languages: Annotated[tuple[str, ...], BeforeValidator(_comma_list), AfterValidator(_each_once)] = (
+        Field(
+            ("en-US",),
+            min_length=1,
+            alias="JUNE_REMOTE_LANGUAGES",
+            description="BCP 47 tags of what they speak, comma separated; the first one is the default.",
+        )
+    )
+    remote_rate: int = Field(
+        0,
+        ge=0,
+        le=192_000,
+        alias="JUNE_REMOTE_RATE",
+        description="Hz of PCM that comes without a header; 0: 24000, with Fish's API 44100.",
+    )
+    remote_piece_chars: int = Field(
+        1000,
+        ge=40,
+        le=100_000,
+        alias="JUNE_REMOTE_PIECE_CHARS",
+        description="Longest text of one request to them, in characters.",
+    )
+    remote_fields: Annotated[dict[str, str], BeforeValidator(_comma_map)] = Field(
+        default_factory=dict,
+        alias="JUNE_REMOTE_FIELDS",
+        description="Put into every request to them, `stream=true,language=en`; a value is JSON, else text.",
+    )
+    remote_connect_seconds: float = Field(
+        2.0, gt=0, le=60, alias="JUNE_REMOTE_CONNECT_SECONDS", description="Time to reach one of them."
+    )
+    remote_first_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        alias="JUNE_REMOTE_FIRST_SECONDS",
+        description="Time to its first audio; the original Fish server sends nothing until all is made.",
+    )
+    remote_gap_seconds: float = Field(
+        10.0, gt=0, le=3600, alias="JUNE_REMOTE_GAP_SECONDS", description="Time between two chunks of audio."
+    )
+    remote_health_seconds: float = Field(
+        5.0, gt=0, le=3600, alias="JUNE_REMOTE_HEALTH_SECONDS", description="Time between two health checks."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="JUNE_LOG_LEVEL", description="Least severe level that is logged."
     )
@@ -221,7 +297,7 @@ class Settings(BaseModel):
         """A token out of a file often brings its line's end along."""
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("api_key", "hf_token")
+    @field_validator("api_key", "hf_token", "remote_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         """HTTP trims a header and leaves open how it is encoded: another key would never match."""
@@ -324,7 +400,8 @@ def _names(known: Mapping[str, str]) -> str:
 def _explain(error: Any, values: Mapping[str, Any]) -> str:
     alias = str(error["loc"][0])
     field = next(f for f in Settings.model_fields.values() if f.alias == alias)
-    secret = "SecretStr" in str(field.annotation)
+    # an address may have been given a password, which is what it is refused for
+    secret = "SecretStr" in str(field.annotation) or alias == "JUNE_REMOTE_URLS"
     value = "(secret)" if secret else ascii(values.get(alias))
     value = value if len(value) <= 200 else f"{value[:200]}…"
     inside = ".".join(str(part) for part in error["loc"][1:])

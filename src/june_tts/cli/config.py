@@ -84,4 +84,4 @@ def _default(field: FieldInfo) -> str:
         # not the path itself, which differs from machine to machine
         return "the user's data folder, on Linux `~/.local/share/june-tts`"
     value = field.default if field.default is not PydanticUndefined else None
-    return "" if value is None else f"`{_cell(_plain(value))}`"
+    return "" if value in (None, ()) else f"`{_cell(_plain(value))}`"
