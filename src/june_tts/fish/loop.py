@@ -76,7 +76,6 @@ class Loop:
         if stream is None:
             return False
         stream.stop = Stop.CANCELLED
-        stream.pending.clear()
         self._done(stream)
         return True
 

@@ -243,6 +243,19 @@ def test_the_codec_never_holds_the_model_up_for_more_than_its_frames_of_a_turn()
     assert [outcomes[name].done.frames for name in "abcd"] == [12] * 4
 
 
+def test_a_slot_is_free_while_its_last_frames_wait_for_the_codec() -> None:
+    config = LoopConfig(first_frames=4, most_frames=4, codec_frames=4)
+    loop = Loop(FakeRunner(2, end_every=0, illegal_every=0), FakeCodec(), config, clock=Clock())
+    for name in "ab":
+        loop.submit(request(name, params=SamplingParams(max_frames=4)))
+    outcomes = Outcomes()
+    for _ in range(4):
+        outcomes.take(loop.turn())
+    assert (loop.stats().running, loop.stats().voicing, loop.busy) == (0, 1, True)
+    run(loop, outcomes)
+    assert [outcomes[name].done.frames for name in "ab"] == [4, 4]
+
+
 def test_the_queue_is_bounded() -> None:
     loop = Loop(FakeRunner(slots=1), config=LoopConfig(max_waiting=1), clock=Clock())
     loop.submit(request("a"))

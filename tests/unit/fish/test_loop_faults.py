@@ -90,6 +90,16 @@ def test_codes_of_a_wrong_shape_fail_the_step() -> None:
     assert "shape" in alone(request(), runner=runner).failed.message
 
 
+def test_what_a_step_raises_is_retryable_whatever_it_is() -> None:
+    def before(index: int) -> None:
+        raise InvalidRequest("said of one of many")
+
+    runner = FakeRunner()
+    runner.before_step = before
+    got = alone(request(), runner=runner)
+    assert (got.failed.message, got.failed.retryable) == ("said of one of many", True)
+
+
 def test_a_codec_call_that_raises_ends_who_was_in_it() -> None:
     codec = FakeCodec()
     codec.before_decode = breaks(1)
