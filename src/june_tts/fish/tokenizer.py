@@ -118,7 +118,7 @@ def _rank(line: bytes, number: int, path: Path) -> tuple[bytes, int]:
         encoded, rank = line.split()
         token = base64.b64decode(encoded, validate=True)
         # int() alone would also take "1_0" and "+1"
-        if token and rank.isdigit() and len(rank) < 10:
+        if token and rank.isdigit():
             return token, int(rank)
     except (ValueError, binascii.Error):
         pass

@@ -44,6 +44,7 @@ def test_ids_are_counted_on_from_the_last_rank(tokenizer: Tokenizer) -> None:
         ("  It", ["  ", "It"]),  # the broken lookahead: Qwen's would give " ", " It"
         (" It", [" It"]),
         ("It's", ["It", "'s"]),
+        ("It'S", ["It", "'S"]),
         ("", []),
     ],
 )
