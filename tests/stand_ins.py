@@ -8,8 +8,10 @@ import functools
 import importlib
 import sys
 import warnings
-from collections.abc import Iterator, MutableSequence, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Self
 
@@ -52,44 +54,58 @@ class _AudioTools(ModuleType):
 
 
 class _IdleModule(ModuleType):
-    __path__: MutableSequence[str] = []
-    """So that it may have submodules."""
-
     def __getattr__(self, name: str) -> Idle:
         return Idle().__getattr__(name)
 
 
-_IDLE = (
-    *("argbind", "hydra", "hydra.utils", "librosa", "loguru", "loralib", "omegaconf", "pyrootutils"),
-    *("torchaudio", "transformers"),
-)
+class _IdlePackages(MetaPathFinder, Loader):
+    """Finds the packages of `IDLE`, whatever lies in them."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self, is_package=True) if _package(fullname) in IDLE else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _IdleModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None: ...
 
 
-def _stand_ins() -> dict[str, ModuleType]:
-    audiotools, ml = _AudioTools("audiotools"), _AudioTools("audiotools.ml")
-    audiotools.ml = ml  # type: ignore[attr-defined]
-    return {name: _IdleModule(name) for name in _IDLE} | {"audiotools": audiotools, "audiotools.ml": ml}
+IDLE = {
+    *("argbind", "hydra", "librosa", "lightning", "lightning_utilities", "loguru", "loralib", "natsort"),
+    *("omegaconf", "pyaudio", "pydub", "pyrootutils", "pytorch_lightning", "torchaudio", "transformers"),
+}
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _take_out() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if _package(name) in IDLE | {"audiotools"}]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 @contextmanager
-def _standing_in() -> Iterator[None]:
-    modules = _stand_ins()
-    before = {name: sys.modules[name] for name in modules if name in sys.modules}
-    sys.modules.update(modules)
+def standing_in() -> Iterator[None]:
+    """Inside, stand-ins are imported, also where the real ones are installed; afterwards they are gone."""
+    real, finder = _take_out(), _IdlePackages()
+    audiotools, ml = _AudioTools("audiotools"), _AudioTools("audiotools.ml")
+    audiotools.ml = ml  # type: ignore[attr-defined]
+    sys.modules.update({"audiotools": audiotools, "audiotools.ml": ml})
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        for name in modules:
-            del sys.modules[name]
-        sys.modules.update(before)
+        sys.meta_path.remove(finder)
+        _take_out()
+        sys.modules.update(real)
 
 
 @functools.cache
 def reference_module(name: str) -> Any:
     """A module of fish_speech or dac. Where they are not installed, the test is skipped, or fails in CI."""
-    with _standing_in(), warnings.catch_warnings():
-        # dac compiles an activation with torch.jit, which torch has deprecated since
-        warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated", category=FutureWarning)
+    with standing_in(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they use what torch and pydantic have deprecated since
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as absent:
