@@ -9,8 +9,8 @@ from june_tts.types import Samples
 
 LONGEST_SECONDS = 30.0
 """Used of a recording whose words nobody wrote down: more costs memory and time, and helps little."""
-MOST_SECONDS = 300.0
-"""Decoded. What is uploaded is shorter; rows of an adopted table need not be."""
+MOST_SECONDS = 180.0
+"""Decoded. What is uploaded is shorter, rows of an adopted table need not be; Fish's codec ends at 190 s."""
 
 _PAUSE_SECONDS = 0.2
 _HOP_SECONDS = 0.02

@@ -26,7 +26,13 @@ async def opened(settings: Settings) -> AsyncIterator[VoiceLibrary]:
     """
     store = await open_store(database_url(settings), settings.data_dir)
     library = VoiceLibrary(
-        store, _shelves(settings), judge, settings.default_voice, settings.aliases, CLONING_ENGINES
+        store,
+        _shelves(settings),
+        judge,
+        settings.default_voice,
+        settings.aliases,
+        CLONING_ENGINES,
+        transcribes=settings.asr_model is not None,
     )
     try:
         yield library
