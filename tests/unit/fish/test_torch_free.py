@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 WITH_TORCH = {
     *("checkpoint", "loading", "transformer", "frame", "linear", "quantize", "sampler", "runner", "graphs"),
     *("codec", "codec_decoder", "codec_encoder", "codec_layers", "codec_stream", "codec_transformer"),
-    *("codec_weights", "build", "worker", "bench", "peer"),
+    *("codec_weights", "build", "offline", "worker", "bench", "peer"),
 }
 """The files of the package that compute, the process that they run in, and what measures them."""
 
