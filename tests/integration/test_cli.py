@@ -172,9 +172,10 @@ def test_built_in_voices_are_shown_with_engine_and_licence(line: Line) -> None:
 
 def test_models_are_listed_as_a_table_and_as_json(line: Line) -> None:
     names = [model["name"] for model in line.json("models", "list")]
-    assert names == ["joe", "kokoro-packaged", "kokoro int8", "kokoro fp32"]
+    assert names == ["joe", "kokoro-packaged", "kokoro int8", "kokoro fp32", "fish/s1-mini"]
     table = line("models", "list").stdout
     assert all(name in table for name in names)
+    assert "any cloned voice" in table
 
 
 def test_every_check_of_the_doctor_is_well_here(tmp_path: Path) -> None:
