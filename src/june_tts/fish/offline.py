@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from june_tts.fish.frame import SpecialTokens
 from june_tts.fish.loop import Loop
 from june_tts.fish.prompt import Prompt, Reference, build
 from june_tts.fish.runner import TorchRunner
-from june_tts.fish.sequence import Codes, Runner, SamplingParams, Stop
+from june_tts.fish.sequence import Codes, SamplingParams, Stop
 from june_tts.fish.tokenizer import Tokenizer
 
 MOST_TEXTS = 256
@@ -60,7 +59,7 @@ class Offline:
         tokens = special_tokens(self._tokenizer)
         positions = longest + params.max_frames
         runner = TorchRunner(self._model, tokens, slots=len(prompts), positions=positions)
-        return Loop(cast(Runner, runner), None, LoopConfig(max_waiting=len(prompts)))
+        return Loop(runner, None, LoopConfig(max_waiting=len(prompts), illegal_guard=0))
 
 
 def _collected(loop: Loop, count: int) -> list[tuple[Codes, Stop]]:

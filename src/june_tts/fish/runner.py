@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from june_tts.errors import ModelUnavailable
 from june_tts.fish.frame import FrameMaker, SpecialTokens
-from june_tts.fish.sequence import Chunk, Column, SamplingParams
+from june_tts.fish.sequence import Chunk, Column, PrefixKV, SamplingParams
 from june_tts.fish.transformer import Model
 
 CODES_PER_RESIDUAL = 1024
@@ -43,8 +44,15 @@ class TorchRunner:
         Args:
             slots: sequences that can be under way at once.
             positions: of each slot; prompt and frames of a sequence share them.
+
+        Raises:
+            ModelUnavailable: the tokeniser belongs to another model.
         """
         config, shape = model.config, model.config.slow
+        if (highest := max(tokens.semantic_end, tokens.im_end)) >= config.vocab_size:
+            raise ModelUnavailable(
+                f"the tokeniser's ids go up to {highest}, expected less than vocab_size {config.vocab_size}"
+            )
         self.slots, self.positions = slots, min(positions, config.max_positions)
         self.codebooks = config.codebooks
         residual = min(CODES_PER_RESIDUAL, config.codebook_size)
@@ -64,7 +72,9 @@ class TorchRunner:
         self._lengths[slot] = 0
         self._frames.open(slot, params)
 
-    def load_prefix(self, slot: int, prefix: KeptPrefix) -> None:
+    def load_prefix(self, slot: int, prefix: PrefixKV) -> None:
+        if not isinstance(prefix, KeptPrefix):
+            raise TypeError(f"prefix is a {type(prefix).__name__}, expected what save_prefix gave")
         self._k[:, slot, :, : prefix.positions] = prefix.k
         self._v[:, slot, :, : prefix.positions] = prefix.v
         self._lengths[slot] = prefix.positions

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
 from bench.fish_checkpoint import write_checkpoint
+from tests.fish_reference import Reference
+
 from june_tts.fish.build import load_model
 from june_tts.fish.frame import SpecialTokens
 from june_tts.fish.prompt import Reference as Spoken
@@ -16,7 +17,6 @@ from june_tts.fish.prompt import build
 from june_tts.fish.runner import TorchRunner
 from june_tts.fish.sequence import Chunk, Columns, SamplingParams
 from june_tts.fish.tokenizer import Tokenizer
-from tests.fish_reference import Reference
 
 pytestmark = pytest.mark.integration
 
