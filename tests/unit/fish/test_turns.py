@@ -278,6 +278,7 @@ async def test_a_source_is_read_a_little_ahead_and_to_its_end(tokenizer: Tokeniz
             await asyncio.sleep(0)
             assert source.read * len(SENTENCE) - sum(len(t.text) for t in made) <= 3 * AHEAD * len(SENTENCE)
     assert words(made) == (SENTENCE * 200).split()
+    assert all(fits(turn.text, TURN_LETTERS) for turn in made)
 
 
 async def test_an_endless_source_does_not_pile_up(tokenizer: Tokenizer) -> None:
@@ -308,6 +309,15 @@ async def test_a_turn_does_not_wait_for_text_still_being_written(tokenizer: Toke
             queue.put_nowait(piece)
         assert (await asyncio.wait_for(second, 5)).text == "Said late. Said then."
         assert [turn async for turn in reading] == []
+
+
+async def test_a_source_that_ends_while_it_is_waited_for_ends_the_turns(tokenizer: Tokenizer) -> None:
+    turns, queue = Turns(tokenizer, [VOICE], POSITIONS), asyncio.Queue[str]()
+    async with aclosing(turns.read(written(queue))) as reading:
+        first = asyncio.create_task(anext(reading, None))
+        await asyncio.sleep(0.01)
+        queue.put_nowait("")
+        assert await asyncio.wait_for(first, 5) is None
 
 
 async def test_an_error_of_the_source_comes_after_what_was_read(tokenizer: Tokenizer) -> None:
