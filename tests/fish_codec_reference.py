@@ -1,6 +1,8 @@
-"""Runs the codec of the published reference, fish-speech 0.1.0, on a file that bench/fish_codec_file.py wrote.
+"""Runs the codec of the published reference, fish-speech 0.1.0, on a file that bench/fish_codec_file.py
+wrote.
 
-Its modules and its arithmetic; put together here as its configs/modded_dac_vq.yaml does, which needs no hydra.
+Its modules and its arithmetic; put together here as its configs/modded_dac_vq.yaml does, which needs no
+hydra.
 """
 
 import warnings
@@ -12,6 +14,7 @@ import torch
 from bench.fish_codec_file import SIZES
 from numpy.typing import NDArray
 from torch import Tensor
+
 from tests.stand_ins import reference_module
 
 _DAC = "fish_speech.models.dac"

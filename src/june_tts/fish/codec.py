@@ -14,7 +14,7 @@ from torch import Tensor
 
 from june_tts.errors import InvalidRequest
 from june_tts.fish.codec_decoder import CODEBOOK_SIZES, Decoder
-from june_tts.fish.codec_encoder import FRAME, Encoder
+from june_tts.fish.codec_encoder import FRAME, WINDOWS, Encoder
 from june_tts.fish.codec_stream import Carry, Stream, together
 from june_tts.fish.codec_weights import CodecFile
 from june_tts.fish.sequence import Codes
@@ -44,14 +44,20 @@ class Codec:
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        windows: tuple[int, int] = WINDOWS,
     ) -> None:
-        """Raises: ModelUnavailable, naming the tensor that is missing or has another shape than expected."""
+        """`dtype` of decoding; encoding is always in float32. `windows`: how many positions the encoder's
+        attention sees, and that before and after the quantizer; the file does not say.
+
+        Raises: ModelUnavailable, naming the tensor that is missing or has another shape than expected.
+        """
         self._path = path
+        self._windows = windows
         self._device = torch.device(device)
         with torch.inference_mode():
             file = CodecFile.open(path)
-            Encoder(file.shapes_only(), torch.device("meta"))
-            self._decoder = Decoder(file, torch.empty(0, device=self._device, dtype=dtype))
+            Encoder(file.shapes_only(), torch.device("meta"), windows)
+            self._decoder = Decoder(file, torch.empty(0, device=self._device, dtype=dtype), windows[1])
             self._silence = torch.zeros(self._decoder.layout.size, device=self._device, dtype=dtype)
         self._encoder: Encoder | None = None
         self._loading = threading.Lock()
@@ -128,7 +134,7 @@ class Codec:
     def _encoding_half(self) -> Encoder:
         with self._loading:
             if self._encoder is None:
-                self._encoder = Encoder(CodecFile.open(self._path), self._device)
+                self._encoder = Encoder(CodecFile.open(self._path), self._device, self._windows)
             return self._encoder
 
 

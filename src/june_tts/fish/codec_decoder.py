@@ -21,14 +21,14 @@ CODE_WIDTH = 8
 STRIDES = (8, 8, 4, 2)
 DILATIONS = (1, 3, 9)
 TAPS = 7
-WINDOW = 128
 
 
 class Decoder:
     """The decoding half, its weights on one device."""
 
-    def __init__(self, file: CodecFile, like: Tensor, window: int = WINDOW) -> None:
-        """`like`: an empty tensor of the device and dtype to compute in."""
+    def __init__(self, file: CodecFile, like: Tensor, window: int) -> None:
+        """`like`: an empty tensor of the device and dtype to compute in. `window` of the attention, in
+        frames."""
         self.layout = Layout()
         self._like = like
         self._codes = Codebooks(file, like)

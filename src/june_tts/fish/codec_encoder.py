@@ -29,7 +29,8 @@ STRIDES = (2, 4, 8, 8)
 FRAME = 2048
 """Samples."""
 WINDOWS = (512, 128)
-"""Of the transformer at 4 positions a frame, and of the one at 1."""
+"""Positions that attention sees: at 4 positions a frame in the encoder, at 1 before the quantizer and after
+it."""
 STRETCH = 32
 """Frames encoded at a time."""
 
@@ -37,7 +38,7 @@ STRETCH = 32
 class Encoder:
     """The encoding half. `encode` keeps no state between calls."""
 
-    def __init__(self, file: CodecFile, device: torch.device, windows: tuple[int, int] = WINDOWS) -> None:
+    def __init__(self, file: CodecFile, device: torch.device, windows: tuple[int, int]) -> None:
         self._layout = Layout()
         self._like = torch.empty(0, device=device)
         self._first = self._convolution(file, "encoder.block.0", 1, rate=FRAME)

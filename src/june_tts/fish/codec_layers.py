@@ -35,9 +35,12 @@ class Linear:
 
     def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         """(…, in) to (…, out), plus `add`."""
-        if not self._packed:
-            y = F.linear(x, self._weight, self._bias)
-            return y if add is None else y.add_(add)
+        if self._packed:
+            return self._product(x, add)
+        y = F.linear(x, self._weight, self._bias)
+        return y if add is None else y.add_(add)
+
+    def _product(self, x: Tensor, add: Tensor | None) -> Tensor:
         product = torch.ops.mkldnn._linear_pointwise
         y: Tensor = (
             product(x, self._weight, self._bias, "none", [], "")
