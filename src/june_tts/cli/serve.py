@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 from june_tts.bootstrap import running
 from june_tts.errors import SettingsError, shown
 from june_tts.http.app import create_app
+from june_tts.service.admission import Admission
 from june_tts.settings import Settings, load
 from june_tts.telemetry import log
 
@@ -26,14 +28,26 @@ def serve(
     overrides = {name: value for name, value in options.items() if value is not None}
     settings = load(overrides=overrides).settings
     log.configure(settings.log_level, settings.log_format)
-    with _listen(settings) as listener:
-        uvicorn_loop = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
-        with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
-            runner.run(_serve(settings, listener))
+    with listening(settings, f"WRAPPER_HOST={shown(settings.host)} WRAPPER_PORT={settings.port}") as listener:
+        run(_serve(settings, listener))
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """Take the port first: that it is taken by another should be known before models are loaded."""
+def run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run a server on the fastest event loop there is."""
+    uvicorn_loop = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
+        runner.run(serving)
+
+
+def listening(settings: Settings, asked: str) -> socket.socket:
+    """Take the port first: that it is taken by another should be known before models are loaded.
+
+    Args:
+        asked: the address as the user wrote it, for the error.
+
+    Raises:
+        SettingsError: nobody can listen there.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,8 +57,7 @@ def _listen(settings: Settings) -> socket.socket:
         listener.close()
         why = getattr(taken, "strerror", None) or "not an address"
         raise SettingsError(
-            f"WRAPPER_HOST={shown(settings.host)} WRAPPER_PORT={settings.port}: cannot listen there "
-            f"({why}); set another port, or stop what uses it"
+            f"{asked}: cannot listen there ({why}); set another port, or stop what uses it"
         ) from taken
     return listener
 
@@ -52,28 +65,36 @@ def _listen(settings: Settings) -> socket.socket:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     _out.print(f"june-tts: loading {', '.join(settings.engines)} …")
     async with running(settings) as services:
-        config = uvicorn.Config(
-            create_app(services),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
-        )
-        server = _Server(config, services.admission)
-        host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        _out.print(
-            f"june-tts: the page is at http://{shown}:{port}/ and the API at /docs; Ctrl-C stops it",
-            soft_wrap=True,
-        )
-        await server.serve([listener])
+        said = f"the page is at {url(listener)}/ and the API at /docs"
+        await serve_app(create_app(services), services.admission, settings, listener, said)
+
+
+async def serve_app(
+    app: Any, admission: Admission, settings: Settings, listener: socket.socket, said: str
+) -> None:
+    """Serve until interrupted. `said` tells the user where."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
+    _out.print(f"june-tts: {said}; Ctrl-C stops it", soft_wrap=True)
+    await _Server(config, admission).serve([listener])
+
+
+def url(listener: socket.socket) -> str:
+    """http://host:port"""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
     """Tells admission when it is stopping, so that `/health/ready` says so while streams finish."""
 
-    def __init__(self, config: uvicorn.Config, admission: Any) -> None:
+    def __init__(self, config: uvicorn.Config, admission: Admission) -> None:
         super().__init__(config)
         self._admission = admission
 

@@ -21,7 +21,11 @@ DESCRIPTION = """Text in, speech out, sent while it is being made.
 expected. Every reply carries `x-request-id`."""
 
 
-def create_app(given: Services) -> FastAPI:
+def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
+    """
+    Args:
+        fish_alone: Fish's API, health and metrics, and nothing else: what replaces fish-speech's server.
+    """
     # offline: FastAPI's own /docs loads its scripts from the internet
     app = FastAPIOffline(
         title="june-tts",
@@ -31,13 +35,15 @@ def create_app(given: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = given
-    apis = (openai, openai_voices, june, fish, fish_references, health)
+    fishes = (fish, fish_references, health)
+    apis = fishes if fish_alone else (openai, openai_voices, june, *fishes)
     app.state.api_routes = [route for api in apis for route in api.router.routes]
     for api in apis:
         # only for the document: the middleware is what asks for the key
         shown = [Depends(HTTPBearer(auto_error=False))] if given.api_key and api is not health else []
         app.include_router(api.router, dependencies=shown)
-    app.router.routes.extend(page_routes())
+    if not fish_alone:
+        app.router.routes.extend(page_routes())
     app.add_exception_handler(JuneError, on_june_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
