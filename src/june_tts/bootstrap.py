@@ -4,8 +4,10 @@ import asyncio
 import gc
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,21 +15,25 @@ import structlog
 from sqlalchemy import URL
 
 from june_tts.audio.judge import judge
+from june_tts.audio.reference import reference
 from june_tts.engine.fake import FakeEngine
 from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
+from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
+from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.engine.remote import RemoteEngine, recordings_in
 from june_tts.engine.remote_client import RemoteOptions
 from june_tts.errors import ModelUnavailable, SettingsError, VoiceNotFound, shown
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
-from june_tts.ports import Engine, VoiceStore
+from june_tts.ports import Engine, References, SpeaksInCodes, Supervised, VoiceStore
 from june_tts.service.admission import Admission
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voice_prompts import VoicePrompts
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
-from june_tts.store import open_store
+from june_tts.store import MemoryVoiceStore, open_store
 from june_tts.telemetry.loop_lag import watch_loop
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
@@ -47,7 +53,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
     Raises:
         SettingsError: JUNE_DATA_DIR cannot be created.
-        ModelUnavailable: no engine could be loaded.
+        ModelUnavailable: no engine could be loaded, or JUNE_ASR_MODEL is no model.
         StoreUnavailable: the voice library cannot be opened.
         VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
     """
@@ -55,7 +61,10 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         _make_folder(settings.data_dir)
         store = await open_store(database_url(settings), settings.data_dir)
         stack.push_async_callback(store.close)
-        engines = await _started(_engines(settings, store), stack)
+        recogniser = open_recogniser(settings.asr_model)
+        if recogniser:
+            stack.callback(recogniser.close)
+        engines = await _started(_engines(settings, store, recogniser), stack)
         library = VoiceLibrary(
             store,
             engines,
@@ -63,6 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             default_voice=settings.default_voice,
             aliases=settings.aliases,
             cloning_engines_hint=CLONING_ENGINES,
+            transcribes=recogniser is not None,
         )
         stack.callback(library.close)
         await _check_names(library, settings)
@@ -71,6 +81,33 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         gc.collect()
         gc.freeze()
         yield _services(settings, library, store, engines, stack)
+
+
+@asynccontextmanager
+async def running_alone(
+    settings: Settings, references: References, engine: Engine | None = None
+) -> AsyncIterator[Services]:
+    """The Fish engine of the settings, or `engine`, without a voice library; its first voice is the default.
+
+    Raises:
+        ModelUnavailable: the engine could not be loaded.
+        SettingsError: LLAMA_CHECKPOINT_PATH is not set.
+    """
+    async with AsyncExitStack() as stack:
+        store = MemoryVoiceStore()
+        engine = engine or _fish_alone(settings, store)
+        await engine.start()
+        stack.push_async_callback(engine.close)
+        library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
+        stack.callback(library.close)
+        services = _services(settings, library, store, [engine], stack)
+        yield replace(services, references=references)
+
+
+def _fish_alone(settings: Settings, store: VoiceStore) -> Engine:
+    if settings.fish_checkpoint is None:
+        raise SettingsError("LLAMA_CHECKPOINT_PATH: expected the folder of a Fish model")
+    return _fish(settings, settings.fish_checkpoint, store)
 
 
 def _make_folder(folder: Path) -> None:
@@ -106,6 +143,7 @@ def _services(
         recorder=recorder,
         max_text_chars=settings.max_text_chars,
     )
+    codec = next((engine.codec for engine in engines if isinstance(engine, SpeaksInCodes)), None)
     return Services(
         version=version("june-tts"),
         synthesizer=synthesizer,
@@ -122,12 +160,16 @@ def _services(
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,
         references=LibraryReferences(library),
+        codec=codec,
+        codes=ReferenceCodes(codec) if codec else None,
     )
 
 
 def watch_engine(metrics: Metrics, engine: Engine) -> None:
     """Show an engine's load on `/metrics`."""
     metrics.watch_engine(engine.name, lambda: engine.active, lambda: engine.running)
+    if isinstance(engine, Supervised):
+        metrics.watch_fish(lambda: engine.counts)
 
 
 def database_url(settings: Settings) -> str | None:
@@ -148,7 +190,7 @@ def database_url(settings: Settings) -> str | None:
     return url.render_as_string(hide_password=False)
 
 
-def _engines(settings: Settings, store: VoiceStore) -> list[Engine]:
+def _engines(settings: Settings, store: VoiceStore, recogniser: WhisperRecogniser | None) -> list[Engine]:
     cores = os.cpu_count() or 1
     lanes = settings.lanes or cores
     threads = settings.threads or min(cores, MOST_THREADS)
@@ -161,6 +203,13 @@ def _engines(settings: Settings, store: VoiceStore) -> list[Engine]:
         "fake": FakeEngine(),
     }
     names = [*settings.engines]
+    if settings.fish_checkpoint:
+        build["fish"] = _fish(settings, settings.fish_checkpoint, store, recogniser)
+        names += ["fish"] if "fish" not in names else []
+    elif "fish" in names:
+        raise SettingsError(
+            "JUNE_ENGINES names fish: expected LLAMA_CHECKPOINT_PATH to say where its model is"
+        )
     if settings.remote_urls:
         build["remote"] = RemoteEngine(_remote_options(settings), recordings_in(store))
         names += ["remote"] if "remote" not in names else []
@@ -169,6 +218,45 @@ def _engines(settings: Settings, store: VoiceStore) -> list[Engine]:
             "JUNE_ENGINES names remote: expected JUNE_REMOTE_URLS to say where the servers are"
         )
     return [build[name] for name in names]
+
+
+def _fish(
+    settings: Settings,
+    checkpoint: Path,
+    store: VoiceStore,
+    recogniser: WhisperRecogniser | None = None,
+) -> Engine:
+    """The engine, not started; its recordings are those of the store.
+
+    Raises:
+        ModelUnavailable: its packages are not installed.
+    """
+    try:
+        from june_tts.engine.fish import FishEngine, FishRules
+        from june_tts.engine.fish_voices import EngineCodec
+        from june_tts.fish.events import MIB, LoopConfig
+        from june_tts.fish.handle import Handle
+        from june_tts.fish.options import EngineOptions
+    except ImportError as missing:
+        raise ModelUnavailable(
+            f"the engine fish needs {missing.name}: run `make fish`, or install june-tts with its extra fish"
+        ) from missing
+    codec_file = settings.fish_codec or checkpoint / "codec.pth"
+    options = EngineOptions(
+        checkpoint=str(checkpoint),
+        codec=str(codec_file),
+        device=settings.fish_device,
+        precision=settings.fish_dtype,
+        slots=settings.fish_slots,
+        positions=settings.fish_positions,
+        threads=settings.threads,
+        loop=LoopConfig(max_waiting=settings.max_streams, prefix_bytes=settings.fish_prefix_mb * MIB),
+    )
+    handle = Handle([sys.executable, "-m", "june_tts.fish.worker"], options)
+    codec = EngineCodec(handle, codec_file)
+    voices = VoicePrompts(store, codec, recogniser, prepare=reference)
+    rules = FishRules(settings.ahead_seconds, semantic_only=settings.fish_semantic_only)
+    return FishEngine(checkpoint, handle, codec, voices, rules)
 
 
 def _remote_options(settings: Settings) -> RemoteOptions:

@@ -1,7 +1,7 @@
 """What the service needs from the outside. Two real implementations each, or it is not a port."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from june_tts.types import (
     AudioChunk,
     Capabilities,
     ClonedVoice,
+    EngineCounts,
+    EngineHealth,
     InlineReference,
     NewVoice,
     Piece,
@@ -65,6 +67,24 @@ class Engine(Protocol):
             EngineFailed: at any time; no chunk follows.
         """
         ...
+
+
+@runtime_checkable
+class Supervised(Protocol):
+    """An engine whose model runs in a process of its own, and may be away for a while."""
+
+    @property
+    def health(self) -> EngineHealth: ...
+
+    @property
+    def counts(self) -> EngineCounts: ...
+
+
+@runtime_checkable
+class SpeaksInCodes(Protocol):
+    """An engine that turns recordings into codes and codes into speech, also for others."""
+
+    codec: "VoiceCodec"
 
 
 class VoiceStore(Protocol):

@@ -126,6 +126,42 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """How an engine is that runs in a process of its own."""
+
+    status: Literal["starting", "ready", "restarting", "failed"]
+    since: float
+    """Seconds since 1970."""
+    restarts: int
+    device: str
+    """Where the model runs, as torch names it: `cpu`, `cuda`; empty before it was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCounts:
+    """What an engine of its own process has done since the server started, and what it holds now."""
+
+    restarts: int = 0
+    steps: int = 0
+    """Runs of the model; each makes one frame of every stream that is in it."""
+    failed_steps: int = 0
+    rows: int = 0
+    """Streams in all steps together: `rows / steps` is the mean batch."""
+    frames: int = 0
+    prompt_positions: int = 0
+    """Of texts and recordings, computed before their first frame."""
+    prefix_hits: int = 0
+    """Requests that found what had been computed of their recording."""
+    prefix_misses: int = 0
+    prefix_bytes: int = 0
+    """Kept of recordings now."""
+    slots: int = 0
+    slots_taken: int = 0
+    waiting: int = 0
+    """Requests that wait for a slot now."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingReport:
     """What was heard in a reference recording. Levels in dBFS, durations in seconds."""
 

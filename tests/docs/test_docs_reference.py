@@ -19,6 +19,7 @@ from june_tts.settings import Settings
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 from june_tts.text import normalize
+from june_tts.types import EngineCounts
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +43,7 @@ def used_metrics() -> Metrics:
     """With a sample in every series, so that their labels can be seen."""
     metrics = Metrics()
     metrics.watch_engine("fake", lambda: 0, lambda: 0)
+    metrics.watch_fish(EngineCounts)
     recorder = Recorder(metrics)
     recorder.refused("voice_not_found")
     watch = recorder.begin("id", "joe", "fake", 10)

@@ -1,8 +1,12 @@
 """Every metric: name, labels, buckets. The guide's names stay; `docs/reference/metrics.md` lists them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from june_tts.types import EngineCounts
 
 LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 TTFA_BUCKETS = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0)
@@ -13,6 +17,37 @@ LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 
 MOST_VOICE_LABELS = 100
 """Voice ids that get series of their own; a flood of new ones is counted as `other`."""
+
+
+FISH_COUNTERS = {
+    "restarts": ("tts_fish_restarts", "Processes of the Fish engine started in place of one that ended"),
+    "steps": ("tts_fish_steps", "Runs of the Fish model"),
+    "failed_steps": ("tts_fish_failed_steps", "Runs of the Fish model that failed"),
+    "rows": ("tts_fish_rows", "Streams in all runs of the Fish model together"),
+    "frames": ("tts_fish_frames", "Frames that the Fish model made"),
+    "prompt_positions": ("tts_fish_prompt_positions", "Positions of texts and recordings computed"),
+    "prefix_hits": ("tts_fish_prefix_hits", "Requests whose recording had been computed before"),
+    "prefix_misses": ("tts_fish_prefix_misses", "Requests whose recording had to be computed"),
+}
+FISH_GAUGES = {
+    "prefix_bytes": ("tts_fish_prefix_bytes", "Memory for what was computed of recordings"),
+    "slots": ("tts_fish_slots", "Streams that the Fish model can speak at once"),
+    "slots_taken": ("tts_fish_slots_taken", "Streams that it speaks"),
+    "waiting": ("tts_fish_waiting", "Requests that wait for a slot"),
+}
+"""Fields of `EngineCounts` to metrics."""
+
+
+class _FishCollector(Collector):
+    def __init__(self, counts: Callable[[], EngineCounts]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        counts = self._counts()
+        for field, (name, meaning) in FISH_COUNTERS.items():
+            yield CounterMetricFamily(name, meaning, value=getattr(counts, field))
+        for field, (name, meaning) in FISH_GAUGES.items():
+            yield GaugeMetricFamily(name, meaning, value=getattr(counts, field))
 
 
 class Metrics:
@@ -68,6 +103,10 @@ class Metrics:
         self._streams = Gauge("tts_engine_streams", "Streams in the engine", ["engine"], registry=r)
         self._runs = Gauge("tts_engine_runs", "Model runs under way", ["engine"], registry=r)
         self._voices: set[str] = set()
+
+    def watch_fish(self, counts: Callable[[], EngineCounts]) -> None:
+        """Read the counts of the engine fish, which its process keeps, at every scrape."""
+        self.registry.register(_FishCollector(counts))
 
     def watch_engine(self, name: str, streams: Callable[[], float], runs: Callable[[], float]) -> None:
         """Read an engine's own counts at every scrape."""

@@ -132,7 +132,8 @@ async def test_health_has_the_guides_fields() -> None:
         health = (await server.http.get("/health")).json()
     assert health["status"] == "ok"
     assert {"timestamp", "uptime_seconds", "services", "resources", "model", "metrics"} <= set(health)
-    assert health["services"] == {"engines": {"fake": True}, "livekit": False, "database": True}
+    expected = {"engines": {"fake": True}, "processes": {}, "livekit": False, "database": True}
+    assert health["services"] == expected
 
 
 async def test_the_openapi_document_has_examples_and_needs_no_internet() -> None:

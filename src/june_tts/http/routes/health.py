@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from june_tts.errors import StoreUnavailable
 from june_tts.http.routes.docs import june_refusals
 from june_tts.http.services import Services, services
+from june_tts.ports import Supervised
 from june_tts.telemetry.recorder import Totals
 
 router = APIRouter(tags=["Health"], responses=june_refusals())
@@ -39,17 +41,21 @@ async def health(given: Given) -> dict[str, Any]:
     database = await _answers(given)
     totals = given.recorder.totals
     voices = [voice for engine in given.engines for voice in engine.voices()]
+    processes = {engine.name: engine.health for engine in given.engines if isinstance(engine, Supervised)}
+    all_ready = all(process.status == "ready" for process in processes.values())
+    on_gpu = any(process.device.startswith("cuda") for process in processes.values())
     return {
-        "status": "ok" if database and voices else "degraded",
+        "status": "ok" if database and voices and all_ready else "degraded",
         "timestamp": time.time(),
         "uptime_seconds": time.time() - given.started_at,
         "version": given.version,
         "services": {
             "engines": {engine.name: bool(engine.voices()) for engine in given.engines},
+            "processes": {name: asdict(process) for name, process in processes.items()},
             "livekit": given.livekit_url is not None,
             "database": database,
         },
-        "resources": {"gpu_available": False, **_memory()},
+        "resources": {"gpu_available": on_gpu, **_memory()},
         "model": {
             "loaded": bool(voices),
             "current_voice": given.default_voice,

@@ -1,0 +1,224 @@
+"""The Fish engine: speech from the model in the process behind a handle, a turn at a time.
+
+Pieces become turns, each conditioned on the voice and on the turn before: docs/decisions/fish-long-text.md.
+The process is explained in docs/decisions/fish-process.md.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from june_tts.audio.seams import Seams
+from june_tts.audio.tempo import Tempo
+from june_tts.engine.fish_pauses import Pauses
+from june_tts.engine.fish_voices import EngineCodec, VoicePrompts
+from june_tts.engine.lead import lead
+from june_tts.errors import EngineFailed
+from june_tts.fish.events import Frames
+from june_tts.fish.handle import Handle
+from june_tts.fish.prompt import Reference
+from june_tts.fish.sequence import Codes, SamplingParams
+from june_tts.fish.tokenizer import Tokenizer
+from june_tts.fish.turns import FIRST_LETTERS, TURN_LETTERS, Turn, Turns
+from june_tts.ports import VoiceCodec
+from june_tts.types import (
+    AudioChunk,
+    Capabilities,
+    EngineCounts,
+    EngineHealth,
+    Pause,
+    Piece,
+    Samples,
+    Sampling,
+    Utterance,
+    Voice,
+)
+
+VOICE = "fish"
+"""Without a recording the model speaks in a voice that the seed draws."""
+VOICE_SEED = 42
+LICENSE = "CC-BY-NC-SA-4.0"
+LANGUAGES = (
+    *("en-US", "en-GB", "zh-CN", "ja-JP", "de-DE", "fr-FR", "es-ES", "ko-KR", "ar-SA", "ru-RU"),
+    *("nl-NL", "it-IT", "pl-PL", "pt-BR", "pt-PT"),
+)
+"""What S1-mini was trained on. It tells the language from the text: the tag is for the text's numbers."""
+REPEAT_GUARD = 64
+"""Frames (3 s) of one and the same token: no longer speech, and it never finds back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FishRules:
+    """What is the same for every utterance."""
+
+    ahead_seconds: float
+    """Audio made ahead of what the listener has taken."""
+    semantic_only: bool = False
+    """See `SamplingParams.semantic_only`."""
+
+
+class FishEngine:
+    name = "fish"
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        handle: Handle,
+        codec: EngineCodec,
+        voices: VoicePrompts,
+        rules: FishRules,
+    ) -> None:
+        """
+        Args:
+            checkpoint: the folder that the handle's process loads; its tokenizer is read here.
+            codec: of the handle's process.
+            voices: of the library, over that codec; closed with the engine.
+        """
+        self._checkpoint = checkpoint
+        self._handle = handle
+        self._voices = voices
+        self._rules = rules
+        self._tokenizer: Tokenizer | None = None
+        self.codec: VoiceCodec = codec
+        self._codec = codec
+        self.active = 0
+
+    @property
+    def running(self) -> int:
+        """Sequences that have a slot, a second ago or less."""
+        return self._handle.stats.running
+
+    @property
+    def health(self) -> EngineHealth:
+        handle = self._handle
+        device = handle.info.device if handle.info else ""
+        return EngineHealth(handle.status, handle.since, handle.restarts, device)
+
+    @property
+    def counts(self) -> EngineCounts:
+        stats = self._handle.stats
+        return EngineCounts(
+            restarts=self._handle.restarts,
+            steps=stats.steps,
+            failed_steps=stats.failed_steps,
+            rows=stats.rows,
+            frames=stats.frames,
+            prompt_positions=stats.prefill_columns,
+            prefix_hits=stats.prefix_hits,
+            prefix_misses=stats.prefix_misses,
+            prefix_bytes=stats.prefix_bytes,
+            slots=stats.slots,
+            slots_taken=stats.running,
+            waiting=stats.waiting,
+        )
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            engine=self.name,
+            languages=LANGUAGES,
+            clones=True,
+            parameters=frozenset({"temperature", "top_p", "repetition_penalty", "seed", "max_frames"}),
+            first_piece_chars=FIRST_LETTERS,
+            piece_chars=TURN_LETTERS,
+        )
+
+    def voices(self) -> Sequence[Voice]:
+        """Also while the process is being started again: the next request waits for it."""
+        rate = self.codec.sample_rate
+        return [Voice(VOICE, "Fish", "builtin", self.name, LANGUAGES, rate, LICENSE)]
+
+    async def start(self) -> None:
+        self._tokenizer = await asyncio.to_thread(Tokenizer.read, self._checkpoint)
+        await self._handle.start()
+        await self._codec.started()
+
+    async def close(self) -> None:
+        await self._voices.close()
+        await self._handle.close()
+
+    async def synthesize(
+        self, utterance: Utterance, pieces: AsyncIterable[Piece]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        rate = self.codec.sample_rate
+        self.active += 1
+        try:
+            turns = self._turns(await self._references(utterance))
+            params = self._params(utterance)
+            spoken = self._spoken(turns, params, pieces)
+            tempo = Tempo(rate, utterance.speed)
+            async with aclosing(lead(spoken, round(self._rules.ahead_seconds * rate))) as chunks:
+                async for samples in chunks:
+                    if (heard := tempo.feed(samples)).size:
+                        yield AudioChunk(heard, rate)
+            if (rest := tempo.finish()).size:
+                yield AudioChunk(rest, rate)
+        finally:
+            self.active -= 1
+
+    async def _references(self, utterance: Utterance) -> tuple[Reference, ...]:
+        if utterance.references:
+            found = [await self._voices.inline(given) for given in utterance.references]
+        elif utterance.voice.kind == "cloned":
+            found = [await self._voices.prompt(utterance.voice.id)]
+        else:
+            found = []
+        return tuple(Reference(words, codes) for words, codes in found)
+
+    def _params(self, utterance: Utterance) -> SamplingParams:
+        """Raises: InvalidRequest, naming the field."""
+        drawn = secrets.randbits(62) if utterance.voice.kind == "cloned" else VOICE_SEED
+        return sampling(utterance.sampling, seed=drawn, semantic_only=self._rules.semantic_only)
+
+    def _turns(self, references: tuple[Reference, ...]) -> Turns:
+        info = self._handle.info
+        if self._tokenizer is None or info is None:
+            raise EngineFailed("the engine fish is not started")
+        return Turns(self._tokenizer, references, info.positions, info.codebooks)
+
+    async def _spoken(
+        self, turns: Turns, params: SamplingParams, pieces: AsyncIterable[Piece]
+    ) -> AsyncGenerator[Samples, None]:
+        """Turn after turn, joined by the pauses of the text."""
+        seams, pauses = Seams(self.codec.sample_rate), Pauses()
+        pause: Pause | None = None
+        async with aclosing(turns.read(pauses.texts(pieces))) as read:
+            async for turn in read:
+                if pause is not None and (rest := seams.end_piece(pause)).size:
+                    yield rest
+                async with aclosing(self._turn(turns, turn, params)) as made:
+                    async for samples in made:
+                        if (heard := seams.feed(samples)).size:
+                            yield heard
+                pause = pauses.after(turn.text)
+        if (rest := seams.end_piece("none", last=True)).size:
+            yield rest
+
+    async def _turn(self, turns: Turns, turn: Turn, params: SamplingParams) -> AsyncGenerator[Samples, None]:
+        codes: list[Codes] = []
+        async with aclosing(self._handle.generate(turn.prompt, turn.sampling(params))) as events:
+            async for event in events:
+                if isinstance(event, Frames):
+                    codes.append(event.codes)
+                    if event.samples is not None:
+                        yield event.samples
+                else:
+                    made = np.concatenate(codes, axis=1) if codes else np.zeros((0, 0), np.int32)
+                    turns.made(turn, made, event.stop)
+
+
+def sampling(asked: Sampling, *, seed: int, semantic_only: bool) -> SamplingParams:
+    """What a caller may set, over the model's own defaults. A temperature of 0 is always the likeliest.
+
+    Raises: InvalidRequest, naming the field.
+    """
+    given = {name: getattr(asked, name) for name in asked.given() - {"temperature"}}
+    if asked.temperature is not None:
+        given |= {"temperature": asked.temperature} if asked.temperature else {"greedy": True}
+    return SamplingParams(
+        **{"seed": seed, "semantic_only": semantic_only, "repeat_guard": REPEAT_GUARD} | given
+    )
