@@ -144,7 +144,7 @@ class VoiceCodec(Protocol):
         ...
 
     async def decode(self, codes: NDArray[np.int32]) -> Samples:
-        """The samples of codes of that shape. A code beyond its codebook's end counts as the last one there."""
+        """The samples of codes of that shape. A code beyond its codebook's end is the last one there."""
         ...
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "say": "Speak a text: aloud, into a file or to standard output.",
     "voices": "List, add, show, remove, export and import voices.",
     "models": "List the models there are, and pull more.",
+    "fish": "The Fish engine: its own API, as fish-speech serves it, and tools.",
     "config": "Show the settings in effect and where each came from.",
     "doctor": "Check that this machine has what june-tts needs, with a remedy for what it lacks.",
     "bench": "Measure time to first audio, gaps, underruns and throughput of any TTS server.",

@@ -18,6 +18,7 @@ from tests.fake_server import MAX_CHARS, FakeServer, fake_server
 from june_tts.audio.wav import HEADER_BYTES
 from june_tts.engine.fake import SECONDS_PER_CHARACTER, FakeCodec, FakeEngine
 from june_tts.engine.reference_codes import ReferenceCodes
+from june_tts.http.fish_body import MOST_ITEMS
 from june_tts.types import InlineReference
 
 pytestmark = pytest.mark.unit
@@ -267,6 +268,8 @@ async def test_bodies_that_cannot_be_read_are_refused() -> None:
         assert "expected an object" in refused(await post(URL, json=[1]), 422)
         for broken in (b"", b"\xc1", b"\xdd\xff\xff\xff\xff", b"\x91" * 5000, b"\xa2\xff\xff"):
             assert "msgpack" in refused(await post(URL, content=broken, headers=MSGPACK), 422)
+        endless = msgpack.packb({"tokens": [[0] * (MOST_ITEMS + 1)]})
+        assert "msgpack" in refused(await post("/v1/vqgan/decode", content=endless, headers=MSGPACK), 422)
         json_type = {"Content-Type": "application/json"}
         for broken in (b"{", b"[" * 100_000, b"\xff"):
             assert "json" in refused(await post(URL, content=broken, headers=json_type), 422)
@@ -365,16 +368,17 @@ async def test_two_who_bring_the_same_recording_wait_for_one_encoding() -> None:
     assert codec.encoded == 1
 
 
-async def test_the_oldest_codes_are_given_up_first() -> None:
+async def test_the_codes_that_were_asked_for_longest_ago_are_given_up_first() -> None:
     codec = FakeCodec()
-    one, two = recording(1.0), recording(1.0, pitch=300)
-    codes = ReferenceCodes(codec, kept_bytes=1000)
-    size = (await codes.codes(one)).nbytes
-    codes = ReferenceCodes(codec, kept_bytes=size)
+    one, two, three = (recording(1.0, pitch) for pitch in (150, 300, 450))
+    size = (await ReferenceCodes(codec).codes(one)).nbytes
+    codes = ReferenceCodes(codec, kept_bytes=2 * size)
     codec.encoded = 0
-    for audio in (one, one, two, one):
+    for audio in (one, two, one, three, one):
         await codes.codes(audio)
     assert codec.encoded == 3
+    await codes.codes(two)
+    assert codec.encoded == 4
 
 
 async def test_without_a_codec_the_codes_are_not_configured() -> None:
