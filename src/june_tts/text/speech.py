@@ -1,4 +1,4 @@
-"""The ways into this package: a text in pieces, lazily, normalised or as it stands; or its normalised whole."""
+"""The ways into this package: a text in pieces, lazily, normalised or as it stands; or its whole in words."""
 
 from collections.abc import Iterator
 
