@@ -15,6 +15,9 @@ from june_tts.fish.quantize import int4, int8
 from june_tts.fish.transformer import Layer, Model, Tower, rope_table
 
 Precision = Literal["float32", "bfloat16", "float16", "int8", "int4"]
+RESIDUAL_CODES = 1024
+"""Codes of every codebook but the first; fish-speech 0.1.0 cuts the fast logits to as many."""
+
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 Make = Callable[[Tensor, Tensor | None], Linear]
@@ -114,8 +117,9 @@ class _Builder:
         return self._linear("fast_project_in.weight", self._tensor("fast_project_in.bias"))
 
     def _fast_head(self) -> Linear:
-        """Its logits decide nine codes a frame, and it is small: never below 16 bits."""
-        return self._wrapped(dense(self._tensor("fast_output.weight"), None))
+        """Only the rows that can win. They decide nine codes a frame and are few: never below 16 bits."""
+        rows = min(RESIDUAL_CODES, self._config.codebook_size)
+        return self._wrapped(dense(self._tensor("fast_output.weight")[:rows], None))
 
     def _tensor(self, name: str) -> Tensor:
         return self._tensors[name].to(self._device, self._dtype)

@@ -1,6 +1,5 @@
 """One frame: a slow token from the slow tower's last rows, then the codebooks from the fast tower."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +29,6 @@ class FrameMaker:
         self._device = model.embeddings.device
         self._rules = Rules.empty(slots, self._device)
         self._columns = config.codebooks + 1
-        self._codes = min(1024, config.codebook_size)
 
         def integers(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.int64, device=self._device)
@@ -40,6 +38,12 @@ class FrameMaker:
         self._least = integers(slots)
         self._intended = integers(slots).bool()
         self._semantic = integers(slots).bool()
+        self._semantic_slots: set[int] = set()
+        self._static = self._device.type != "cpu"
+        """The same kernels at every frame, whoever is in the batch: what a CUDA graph needs."""
+        ids = torch.arange(config.vocab_size, device=self._device)
+        self._text = (ids < tokens.semantic_begin) | (ids > tokens.semantic_end)
+        self._text[tokens.im_end] = False
         self._window = integers(slots, self._columns, WINDOW)
         """The last frames but the first of all, which the reference leaves out; a ring."""
         self._last = integers(slots, self._columns)
@@ -50,21 +54,26 @@ class FrameMaker:
         self._least[slot] = params.min_frames
         self._intended[slot] = params.repetition_rule == "intended"
         self._semantic[slot] = params.semantic_only
+        (self._semantic_slots.add if params.semantic_only else self._semantic_slots.discard)(slot)
         self._window[slot] = 0
 
-    def last(self, slots: Sequence[int]) -> Tensor:
-        """The newest column of each slot, (slots, codebooks + 1)."""
-        return self._last[torch.tensor(slots, device=self._device)]
+    def last(self, rows: Tensor) -> Tensor:
+        """The newest column of each slot, (rows, codebooks + 1)."""
+        return self._last[rows]
 
-    def make(self, hidden: Tensor, slots: Sequence[int]) -> Tensor:
-        """(rows, dim) of the slow tower to (rows, codebooks + 1)."""
-        rows = torch.tensor(slots, device=self._device)
+    def make(self, hidden: Tensor, rows: Tensor, active: Tensor | None = None) -> Tensor:
+        """(rows, dim) of the slow tower to (rows, codebooks + 1).
+
+        Args:
+            rows: the slot of each row.
+            active: the rows whose slots are to be changed; None for all. The others' columns mean nothing.
+        """
         rules, frame = self._rules.of(rows), self._frame[rows]
         window = self._window[rows]
         token = self._slow_token(hidden, rows, rules, frame, window)
         codes = self._codebooks(hidden, token, rules, frame, window)
         column = torch.cat([token.unsqueeze(1), codes], dim=1)
-        self._remember(rows, frame, column)
+        self._remember(rows, frame, column, active)
         return column
 
     def _slow_token(
@@ -90,14 +99,12 @@ class FrameMaker:
 
     def _allowed(self, logits: Tensor, rows: Tensor, frame: Tensor) -> Tensor:
         """Without what a request excludes: text where it wants speech alone, an end that is too early."""
-        tokens = self._tokens
-        ids = torch.arange(logits.shape[1], device=logits.device)
-        end = ids == tokens.im_end
-        text = (ids < tokens.semantic_begin) | (ids > tokens.semantic_end)
-        early = (frame < self._least[rows]).unsqueeze(1)
-        return logits.masked_fill(
-            (self._semantic[rows].unsqueeze(1) & text & ~end) | (early & end), -torch.inf
-        )
+        end = self._tokens.im_end
+        early = frame < self._least[rows]
+        logits[:, end] = logits[:, end].masked_fill(early, -torch.inf)
+        if self._semantic_slots or self._static:
+            logits = logits.masked_fill(self._semantic[rows].unsqueeze(1) & self._text, -torch.inf)
+        return logits
 
     def _codebooks(
         self, hidden: Tensor, token: Tensor, rules: Rules, frame: Tensor, window: Tensor
@@ -110,20 +117,20 @@ class FrameMaker:
         codes = [first]
         x = cache.run(start)
         for codebook in range(1, model.config.codebooks):
-            logits = model.fast_head(model.fast.final(x))[:, : self._codes]
+            logits = model.fast_head(model.fast.final(x))
             logits = penalised(logits, window[:, codebook + 1], rules.penalty, frame > 0)
             codes.append(draw(logits, rules, frame, codebook))
             if codebook + 1 < model.config.codebooks:
                 x = cache.run(F.embedding(codes[-1], model.fast_embeddings).unsqueeze(1))
         return torch.stack(codes, dim=1)
 
-    def _remember(self, rows: Tensor, frame: Tensor, column: Tensor) -> None:
+    def _remember(self, rows: Tensor, frame: Tensor, column: Tensor, active: Tensor | None) -> None:
         step = (frame - 1) % WINDOW
-        later = (frame > 0).unsqueeze(1)
-        kept = torch.where(later, column, self._window[rows, :, step])
-        self._window[rows, :, step] = kept
-        self._last[rows] = column
-        self._frame[rows] = frame + 1
+        changes = torch.ones_like(frame, dtype=torch.bool) if active is None else active
+        later = (changes & (frame > 0)).unsqueeze(1)
+        self._window[rows, :, step] = torch.where(later, column, self._window[rows, :, step])
+        self._last[rows] = torch.where(changes.unsqueeze(1), column, self._last[rows])
+        self._frame[rows] = frame + changes
 
 
 class _FastCache:

@@ -12,12 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from june_tts.errors import ModelUnavailable
+from june_tts.fish.build import RESIDUAL_CODES
 from june_tts.fish.frame import FrameMaker, SpecialTokens
 from june_tts.fish.sequence import Chunk, Column, PrefixKV, SamplingParams
+from june_tts.fish.together import Together
 from june_tts.fish.transformer import Model
-
-CODES_PER_RESIDUAL = 1024
-"""Of the residual codebooks; the first, semantic one has `codebook_size`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,20 @@ class KeptPrefix:
 class TorchRunner:
     """The `Runner` of `sequence.py`. Not thread safe."""
 
-    def __init__(self, model: Model, tokens: SpecialTokens, *, slots: int, positions: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        tokens: SpecialTokens,
+        *,
+        slots: int,
+        positions: int,
+        fixed_shapes: bool | None = None,
+    ) -> None:
         """
         Args:
             slots: sequences that can be under way at once.
             positions: of each slot; prompt and frames of a sequence share them.
+            fixed_shapes: decode all slots by the same kernels, as CUDA graphs; None for on a GPU alone.
 
         Raises:
             ModelUnavailable: the tokeniser belongs to another model.
@@ -55,7 +63,7 @@ class TorchRunner:
             )
         self.slots, self.positions = slots, min(positions, config.max_positions)
         self.codebooks = config.codebooks
-        residual = min(CODES_PER_RESIDUAL, config.codebook_size)
+        residual = min(RESIDUAL_CODES, config.codebook_size)
         self.codebook_sizes = (config.codebook_size, *(residual for _ in range(config.codebooks - 1)))
         self.semantic_begin, self.semantic_end = tokens.semantic_begin, tokens.semantic_end
         self.im_end = tokens.im_end
@@ -66,46 +74,66 @@ class TorchRunner:
         self._v = torch.zeros(size, dtype=dtype, device=self._device)
         self.kv_bytes = self._k.nbytes + self._v.nbytes
         self._frames = FrameMaker(model, tokens, slots)
+        fixed = self._device.type == "cuda" if fixed_shapes is None else fixed_shapes
+        semantic = (tokens.semantic_begin, tokens.semantic_end)
+        self._together = Together(model, self._frames, self._k, self._v, semantic) if fixed else None
         self._lengths = [0] * slots
 
+    @torch.inference_mode()
     def open(self, slot: int, params: SamplingParams) -> None:
-        self._lengths[slot] = 0
+        self._hold(slot, 0)
         self._frames.open(slot, params)
 
+    @torch.inference_mode()
     def load_prefix(self, slot: int, prefix: PrefixKV) -> None:
         if not isinstance(prefix, KeptPrefix):
             raise TypeError(f"prefix is a {type(prefix).__name__}, expected what save_prefix gave")
         self._k[:, slot, :, : prefix.positions] = prefix.k
         self._v[:, slot, :, : prefix.positions] = prefix.v
-        self._lengths[slot] = prefix.positions
+        self._hold(slot, prefix.positions)
 
+    @torch.inference_mode()
     def save_prefix(self, slot: int, positions: int) -> KeptPrefix:
         return KeptPrefix(self._k[:, slot, :, :positions].clone(), self._v[:, slot, :, :positions].clone())
 
     @torch.inference_mode()
     def step(self, chunks: Sequence[Chunk], decodes: Sequence[int]) -> list[Column]:
-        hidden = self.slow_hidden(chunks, decodes)
-        slots = [chunk.slot for chunk in chunks if chunk.last] + list(decodes)
-        if not slots:
-            return []
-        columns = self._frames.make(hidden, slots).cpu().numpy()
-        return [Column(slot, int(made[0]), made[1:]) for slot, made in zip(slots, columns, strict=True)]
+        together = self._together if decodes else None
+        beside = [] if together else decodes
+        hidden = self.slow_hidden(chunks, beside)
+        slots = [chunk.slot for chunk in chunks if chunk.last] + list(beside)
+        columns = _columns(slots, self._frames.make(hidden, self._rows(slots)).cpu()) if slots else []
+        if together:
+            columns += _columns(decodes, together.step(decodes, [self._lengths[slot] for slot in decodes]))
+            for slot in decodes:
+                self._lengths[slot] += 1
+        return columns
+
+    def _hold(self, slot: int, positions: int) -> None:
+        self._lengths[slot] = positions
+        if self._together:
+            self._together.keep_clear(slot, positions)
 
     def slow_hidden(self, chunks: Sequence[Chunk], decodes: Sequence[int]) -> Tensor:
         """The slow tower over all rows; the last row of each sequence that gets a frame, (sequences, dim)."""
         batch = _Batch(chunks, decodes, self._lengths)
+        if not batch.rows:
+            return self._model.embeddings[:0]
         columns = torch.empty(self.codebooks + 1, batch.rows, dtype=torch.int64, device=self._device)
         if batch.prompt:
             prompt = np.concatenate([chunk.columns for chunk in chunks], axis=1)
             columns[:, : batch.prompt] = torch.from_numpy(prompt).to(self._device)
         if decodes:
-            columns[:, batch.prompt :] = self._frames.last(decodes).T
+            columns[:, batch.prompt :] = self._frames.last(self._rows(decodes)).T
         x = self._model.embed(columns, self.semantic_begin, self.semantic_end)
         positions = torch.tensor(batch.positions, device=self._device)
         x = self._model.slow.run(x, positions, lambda *layer: self._attend(batch, *layer))
         for slot, length in batch.lengths:
-            self._lengths[slot] = length
+            self._hold(slot, length)
         return x[torch.tensor(batch.last, device=self._device)] if batch.last else x[:0]
+
+    def _rows(self, slots: Sequence[int]) -> Tensor:
+        return torch.tensor(slots, device=self._device)
 
     def _attend(self, batch: "_Batch", layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         heard = torch.empty_like(q)
@@ -117,6 +145,10 @@ class TorchRunner:
             values[:, live] = v[rows].transpose(0, 1)
             heard[rows] = attention(q[rows], keys[:, : live.stop], values[:, : live.stop])
         return heard
+
+
+def _columns(slots: Sequence[int], made: Tensor) -> list[Column]:
+    return [Column(slot, int(row[0]), row[1:]) for slot, row in zip(slots, made.numpy(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,8 @@ def draw(logits: Tensor, rules: Rules, frame: Tensor, codebook: int) -> Tensor:
         frame: (rows,), the frame's number within its request.
     """
     scores = logits.float()
-    best = scores.argmax(dim=1)
     if logits.device.type == "cpu" and bool(rules.greedy.all()):
-        return best
+        return scores.argmax(dim=1)
     top, ids, likely = _candidates(scores, rules)
     keep = torch.cumsum(likely, dim=1) <= rules.top_p.unsqueeze(1)
     rank = torch.arange(ids.shape[1], device=ids.device)
@@ -92,8 +91,9 @@ def draw(logits: Tensor, rules: Rules, frame: Tensor, codebook: int) -> Tensor:
     keep[:, 0] = True
     tempered = top / rules.temperature.clamp(min=LEAST_TEMPERATURE).unsqueeze(1)
     noisy = tempered + gumbel(rules.seed, frame, codebook, ids)
-    chosen = noisy.masked_fill(~keep, -torch.inf).argmax(dim=1, keepdim=True)
-    return torch.where(rules.greedy, best, ids.gather(1, chosen).squeeze(1))
+    chosen = noisy.masked_fill(~keep, -torch.inf).argmax(dim=1)
+    chosen = torch.where(rules.greedy, 0, chosen)
+    return ids.gather(1, chosen.unsqueeze(1)).squeeze(1)
 
 
 def _candidates(scores: Tensor, rules: Rules) -> tuple[Tensor, Tensor, Tensor]:
