@@ -106,9 +106,7 @@ class Codec:
         step = max(1, PASS_FRAMES.get(self._device.type, PASS_FRAMES["cuda"]) // len(streams))
         sound = [columns.new_empty(len(streams), 0, dtype=torch.float32)]
         for begin in range(0, max(lengths), step):
-            starts = [
-                stream.frames + min(begin, length) for stream, length in zip(streams, lengths, strict=True)
-            ]
+            starts = [stream.frames + begin for stream in streams]
             frames = [min(max(length - begin, 0), step) for length in lengths]
             carry = Carry(history, starts, frames)
             sound.append(self._decoder(carry, columns[:, begin : begin + step], max(starts)))
