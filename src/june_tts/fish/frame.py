@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from june_tts.fish.sampler import WINDOW, Rules, draw, penalised
+from june_tts.fish.sampler import WINDOW, Rules, draw, noise_keys, penalised
 from june_tts.fish.sequence import SamplingParams
 from june_tts.fish.transformer import Model
 
@@ -68,58 +68,54 @@ class FrameMaker:
             rows: the slot of each row.
             active: the rows whose slots are to be changed; None for all. The others' columns mean nothing.
         """
-        rules, frame = self._rules.of(rows), self._frame[rows]
-        window = self._window[rows]
-        token = self._slow_token(hidden, rows, rules, frame, window)
-        codes = self._codebooks(hidden, token, rules, frame, window)
-        column = torch.cat([token.unsqueeze(1), codes], dim=1)
+        frame = self._frame[rows]
+        rules = self._rules.of(rows)
+        keys = noise_keys(rules.seed, frame, self._columns - 1)
+        now = _Drawing(rows, rules, frame, self._window[rows], keys)
+        token = self._slow_token(hidden, now)
+        column = torch.cat([token.unsqueeze(1), self._codebooks(hidden, token, now)], dim=1)
         self._remember(rows, frame, column, active)
         return column
 
-    def _slow_token(
-        self, hidden: Tensor, rows: Tensor, rules: Rules, frame: Tensor, window: Tensor
-    ) -> Tensor:
+    def _slow_token(self, hidden: Tensor, now: "_Drawing") -> Tensor:
         logits = self._model.head(self._model.slow.final(hidden))
-        seen = self._seen(rows, frame, window)
-        logits = penalised(logits, seen, rules.penalty, frame > 0)
-        return draw(self._allowed(logits, rows, frame), rules, frame, 0)
+        logits = penalised(logits, self._seen(now), now.rules.penalty, now.frame > 0)
+        return draw(self._allowed(logits, now), now.rules, now.keys[0])
 
-    def _seen(self, rows: Tensor, frame: Tensor, window: Tensor) -> Tensor:
+    def _seen(self, now: "_Drawing") -> Tensor:
         """Ids that the slow head is penalised for, (rows, WINDOW).
 
         fish-speech 0.1.0 takes one column of its window where its authors meant one row: the slow token of
         the oldest frame, and that frame's codes read as vocabulary ids.
         """
-        steps = frame - 1
+        steps = now.frame - 1
         oldest = torch.where(steps >= WINDOW, steps % WINDOW, 0).clamp(min=0)
-        column = window.gather(2, oldest.view(-1, 1, 1).expand(-1, self._columns, 1)).squeeze(2)
-        padded = F.pad(column, (0, WINDOW - self._columns)) if self._columns < WINDOW else column[:, :WINDOW]
-        padded[:, self._columns :] = column[:, :1]
-        return torch.where(self._intended[rows].unsqueeze(1), window[:, 0], padded)
+        column = now.window.gather(2, oldest.view(-1, 1, 1).expand(-1, self._columns, 1)).squeeze(2)
+        # an id counts once, so the first may fill up what a column has less than a row
+        filled = torch.cat([column, column[:, :1].expand(-1, WINDOW)], dim=1)[:, :WINDOW]
+        return torch.where(self._intended[now.rows].unsqueeze(1), now.window[:, 0], filled)
 
-    def _allowed(self, logits: Tensor, rows: Tensor, frame: Tensor) -> Tensor:
+    def _allowed(self, logits: Tensor, now: "_Drawing") -> Tensor:
         """Without what a request excludes: text where it wants speech alone, an end that is too early."""
         end = self._tokens.im_end
-        early = frame < self._least[rows]
+        early = now.frame < self._least[now.rows]
         logits[:, end] = logits[:, end].masked_fill(early, -torch.inf)
         if self._semantic_slots or self._static:
-            logits = logits.masked_fill(self._semantic[rows].unsqueeze(1) & self._text, -torch.inf)
+            logits = logits.masked_fill(self._semantic[now.rows].unsqueeze(1) & self._text, -torch.inf)
         return logits
 
-    def _codebooks(
-        self, hidden: Tensor, token: Tensor, rules: Rules, frame: Tensor, window: Tensor
-    ) -> Tensor:
+    def _codebooks(self, hidden: Tensor, token: Tensor, now: "_Drawing") -> Tensor:
         """Codes of all codebooks, (rows, codebooks)."""
         model = self._model
         first = (token - self._tokens.semantic_begin).clamp(0, model.config.codebook_size - 1)
         cache = _FastCache(model, hidden.shape[0])
         start = torch.stack([model.project_in(hidden), F.embedding(first, model.fast_embeddings)], dim=1)
-        codes = [first]
+        codes, later = [first], now.frame > 0
         x = cache.run(start)
         for codebook in range(1, model.config.codebooks):
             logits = model.fast_head(model.fast.final(x))
-            logits = penalised(logits, window[:, codebook + 1], rules.penalty, frame > 0)
-            codes.append(draw(logits, rules, frame, codebook))
+            logits = penalised(logits, now.window[:, codebook + 1], now.rules.penalty, later)
+            codes.append(draw(logits, now.rules, now.keys[codebook]))
             if codebook + 1 < model.config.codebooks:
                 x = cache.run(F.embedding(codes[-1], model.fast_embeddings).unsqueeze(1))
         return torch.stack(codes, dim=1)
@@ -131,6 +127,19 @@ class FrameMaker:
         self._window[rows, :, step] = torch.where(later, column, self._window[rows, :, step])
         self._last[rows] = torch.where(changes.unsqueeze(1), column, self._last[rows])
         self._frame[rows] = frame + changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The rows that a frame is drawn for, and what their slots hold."""
+
+    rows: Tensor
+    rules: Rules
+    frame: Tensor
+    """(rows,): how many were made before."""
+    window: Tensor
+    keys: Tensor
+    """(codebooks, rows): where the noise begins."""
 
 
 class _FastCache:

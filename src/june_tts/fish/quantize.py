@@ -9,8 +9,8 @@ from torch import Tensor
 
 from june_tts.fish.linear import Linear, dense
 
-GROUP = 32
-"""Weights that share a scale and a zero in int4: 4.5 to 5 bits each in all."""
+GROUP = 64
+"""Weights that share a scale and a zero in int4: 4.5 bits each in all."""
 FEW_ROWS = 4
 """Up to so many rows an int4 or int8 product is bound by reading the weights; beyond it by arithmetic."""
 

@@ -14,8 +14,8 @@ from june_tts.fish.sequence import SamplingParams
 
 WINDOW = 16
 """Frames that the repetition penalty looks back."""
-CANDIDATES = 512
-"""Likeliest entries among which top-p is looked for; where they hold less than top-p, all are sorted."""
+CANDIDATES = 128
+"""Likeliest entries among which top-p is looked for on a CPU; where they hold less, all are sorted."""
 LEAST_TEMPERATURE = 1e-5
 
 _GOLDEN, _MIX_1, _MIX_2 = -7046029254386353131, -4658895280553007687, -7723592293110705685
@@ -75,59 +75,66 @@ def penalised(logits: Tensor, seen: Tensor, penalty: Tensor, applies: Tensor) ->
     return logits.scatter(1, seen, torch.where(applies.unsqueeze(1), changed, scores))
 
 
-def draw(logits: Tensor, rules: Rules, frame: Tensor, codebook: int) -> Tensor:
+def draw(logits: Tensor, rules: Rules, key: Tensor) -> Tensor:
     """One entry per row; (rows, entries) to (rows,) of int64.
 
     Args:
-        frame: (rows,), the frame's number within its request.
+        key: (rows,), of `noise_keys`.
     """
-    scores = logits.float()
     if logits.device.type == "cpu" and bool(rules.greedy.all()):
-        return scores.argmax(dim=1)
-    top, ids, likely = _candidates(scores, rules)
+        return logits.argmax(dim=1)
+    ids, likely = _candidates(logits, rules)
     keep = torch.cumsum(likely, dim=1) <= rules.top_p.unsqueeze(1)
     rank = torch.arange(ids.shape[1], device=ids.device)
     keep &= (rules.top_k.unsqueeze(1) == 0) | (rank < rules.top_k.unsqueeze(1))
     keep[:, 0] = True
-    tempered = top / rules.temperature.clamp(min=LEAST_TEMPERATURE).unsqueeze(1)
-    noisy = tempered + gumbel(rules.seed, frame, codebook, ids)
+    scores = logits.gather(1, ids).float()
+    tempered = scores / rules.temperature.clamp(min=LEAST_TEMPERATURE).unsqueeze(1)
+    noisy = tempered + gumbel(key, ids)
     chosen = noisy.masked_fill(~keep, -torch.inf).argmax(dim=1)
     chosen = torch.where(rules.greedy, 0, chosen)
     return ids.gather(1, chosen.unsqueeze(1)).squeeze(1)
 
 
-def _candidates(scores: Tensor, rules: Rules) -> tuple[Tensor, Tensor, Tensor]:
-    """The likeliest entries, best first, their ids and their probabilities among all entries.
+def _candidates(logits: Tensor, rules: Rules) -> tuple[Tensor, Tensor]:
+    """The likeliest entries, best first, as ids, and their probabilities among all entries.
 
     On a CPU a sort of 155,776 entries costs as much as half a frame. What lies beyond top-p cannot be drawn,
     so the few likeliest that hold it are enough.
     """
-    entries = scores.shape[1]
-    if scores.device.type == "cpu" and entries > 2 * CANDIDATES:
-        top, ids = scores.topk(CANDIDATES, dim=1)
-        likely = (top - scores.logsumexp(dim=1, keepdim=True)).exp()
-        if bool(((likely.sum(dim=1) > rules.top_p) | _few(rules.top_k) | rules.greedy).all()):
-            return top, ids, likely
-    top, ids = scores.sort(dim=1, descending=True)
-    return top, ids, top.softmax(dim=1)
+    likely = logits.softmax(dim=1, dtype=torch.float32)
+    if likely.device.type == "cpu" and likely.shape[1] > 2 * CANDIDATES:
+        top, ids = likely.topk(CANDIDATES, dim=1)
+        if bool(((top.sum(dim=1) > rules.top_p) | _few(rules.top_k) | rules.greedy).all()):
+            return ids, top
+    top, ids = likely.sort(dim=1, descending=True, stable=True)
+    return ids, top
 
 
 def _few(top_k: Tensor) -> Tensor:
     return (top_k > 0) & (top_k <= CANDIDATES)
 
 
-def gumbel(seed: Tensor, frame: Tensor, codebook: int, ids: Tensor) -> Tensor:
+def noise_keys(seed: Tensor, frame: Tensor, codebooks: int) -> Tensor:
+    """Where each codebook's noise of a frame begins, (codebooks, rows).
+
+    Args:
+        seed, frame: (rows,), the request's, and the frame's number within it.
+    """
+    codebook = torch.arange(codebooks, device=seed.device).unsqueeze(1)
+    return _mixed(_mixed(seed) + frame * 64 + codebook)
+
+
+def gumbel(key: Tensor, ids: Tensor) -> Tensor:
     """Noise whose addition to logits makes their argmax a draw from their softmax (Gumbel 1954).
 
     The same as the reference's argmax of p / q with q from Exp(1), since -log q has this distribution.
 
     Args:
-        seed, frame: (rows,). ids: (rows, candidates).
+        key: (rows,). ids: (rows, candidates).
     """
-    key = _mixed(_mixed(seed) + frame * 64 + codebook).unsqueeze(1)
-    bits = (
-        _mixed(key ^ ids) >> 41
-    ) & 0x7FFFFF  # with the half, 24 bits: float32 holds them all, and never 1.0
+    # with the half, 24 bits: float32 holds them all, and never 1.0
+    bits = (_mixed(key.unsqueeze(1) ^ ids) >> 41) & 0x7FFFFF
     uniform = (bits.float() + 0.5) / (1 << 23)
     return -torch.log(-torch.log(uniform))
 

@@ -45,7 +45,7 @@ class Together:
         self._pool = torch.cuda.graph_pool_handle() if k.device.type == "cuda" else None
 
     def step(self, slots: Sequence[int], lengths: Sequence[int]) -> Tensor:
-        """One more column for each slot, (slots, codebooks + 1), on the CPU. `lengths`: positions each holds."""
+        """One more column for each slot, (slots, codebooks + 1) on the CPU; `lengths` is what each holds."""
         rows = _power_of_two(max(slots) + 1, self._slots)
         attended = _power_of_two(max(max(lengths) + 1, LEAST_LENGTH), self._positions)
         self._fill(slots, lengths)

@@ -8,7 +8,7 @@ from june_tts.fish.quantize import GROUP, groupwise, int4, int8
 
 pytestmark = pytest.mark.unit
 
-ROWS, OUT, IN = 5, 128, 96
+ROWS, OUT, IN = 5, 128, 192
 
 
 def weights(dtype: torch.dtype = torch.bfloat16) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from june_tts.fish.sampler import CANDIDATES, Rules, draw, gumbel, penalised
+from june_tts.fish.sampler import CANDIDATES, Rules, draw, gumbel, noise_keys, penalised
 from june_tts.fish.sequence import SamplingParams
 
 pytestmark = pytest.mark.unit
@@ -22,7 +22,7 @@ def rules_of(*params: SamplingParams) -> Rules:
 def drawn(logits: Tensor, params: SamplingParams, times: int) -> Tensor:
     """How often each entry of one row of logits is drawn, as a share."""
     rules = rules_of(*[params] * times)
-    found = draw(logits.expand(times, -1), rules, torch.arange(times), 0)
+    found = draw(logits.expand(times, -1), rules, noise_keys(rules.seed, torch.arange(times), 1)[0])
     return torch.bincount(found, minlength=logits.shape[0]) / times
 
 
@@ -65,7 +65,9 @@ def test_top_k_leaves_so_many() -> None:
 def test_greedy_and_drawn_rows_share_a_batch() -> None:
     logits = torch.randn(2, 50, generator=torch.Generator().manual_seed(3))
     greedy, free = SamplingParams(greedy=True), SamplingParams(top_p=1.0, temperature=2.0)
-    found = {int(draw(logits, rules_of(greedy, free), torch.tensor([f, f]), 0)[0]) for f in range(50)}
+    rules = rules_of(greedy, free)
+    keys = [noise_keys(rules.seed, torch.tensor([frame, frame]), 1)[0] for frame in range(50)]
+    found = {int(draw(logits, rules, key)[0]) for key in keys}
     assert found == {int(logits[0].argmax())}
 
 
@@ -73,9 +75,14 @@ def test_a_row_is_drawn_the_same_alone_and_in_any_place() -> None:
     logits = torch.randn(8, 2000, generator=torch.Generator().manual_seed(5)) * 3
     params = [SamplingParams(seed=seed, top_k=seed % 3, temperature=0.5 + seed / 9) for seed in range(8)]
     frames = torch.arange(8) * 7
-    together = draw(logits, rules_of(*params), frames, 4)
+
+    def drawn_rows(rows: slice) -> Tensor:
+        rules = rules_of(*params[rows])
+        return draw(logits[rows], rules, noise_keys(rules.seed, frames[rows], 5)[4])
+
+    together = drawn_rows(slice(8))
     for row in range(8):
-        alone = draw(logits[row : row + 1], rules_of(params[row]), frames[row : row + 1], 4)
+        alone = drawn_rows(slice(row, row + 1))
         assert int(alone) == int(together[row])
 
 
@@ -83,7 +90,7 @@ def test_noise_depends_on_seed_frame_codebook_and_candidate_and_on_nothing_else(
     ids = torch.arange(4000).unsqueeze(0)
 
     def noise(seed: int, frame: int, codebook: int) -> Tensor:
-        return gumbel(torch.tensor([seed]), torch.tensor([frame]), codebook, ids)[0]
+        return gumbel(noise_keys(torch.tensor([seed]), torch.tensor([frame]), 10)[codebook], ids)[0]
 
     base = noise(1, 2, 3)
     torch.testing.assert_close(noise(1, 2, 3), base, rtol=0, atol=0)
