@@ -3,8 +3,8 @@
     python -m bench.fish_machine --out bench/results [--device cuda] [--size s1-mini] [--quick]
 
 Needs torch, numpy, tiktoken and safetensors alone. Writes random weights of the published size, checks the
-device against the CPU on a tiny model (and stops if its codes differ), measures all batch sizes and precisions
-with the codec included, and takes a profile of one step: fish_<device>.json and fish_<device>_profile.txt.
+device against the CPU on a tiny model (and stops if its codes differ), measures all batches and precisions
+with the codec included, and profiles a step: fish_<device>.json, fish_<device>_profile.txt.
 """
 
 import argparse

@@ -86,6 +86,7 @@ class _Builder:
             project_in=self._project_in(),
             fast_embeddings=self._tensor("fast_embeddings.weight"),
             fast_head=self._fast_head(),
+            invariant=self._invariant,
         )
 
     def _tower(self, prefix: str, norm: str, shape: TowerShape, positions: int) -> Tower:

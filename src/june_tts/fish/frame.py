@@ -166,6 +166,9 @@ class _FastCache:
             keys, values = self._k[layer, :, :, : start + new], self._v[layer, :, :, : start + new]
             shared = heads // keys.shape[1]
             # heads that share a key head are further rows of it; two new positions need a mask, one does not
+            if new == 1:
+                grouped = q.view(self._rows, -1, shared, width)
+                return F.scaled_dot_product_attention(grouped, keys, values).reshape(q.shape)
             grouped = q.view(self._rows, new, -1, shared, width).permute(0, 2, 3, 1, 4).flatten(2, 3)
             heard = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=self._mask(new, shared))
             return heard.view(self._rows, -1, shared, new, width).permute(0, 3, 1, 2, 4).reshape(q.shape)
@@ -173,8 +176,6 @@ class _FastCache:
         out = self._tower.run(x.flatten(0, 1), places, attend)
         return out.view(self._rows, new, -1)[:, -1]
 
-    def _mask(self, new: int, shared: int) -> Tensor | None:
-        if new == 1:
-            return None
+    def _mask(self, new: int, shared: int) -> Tensor:
         seen = torch.ones(new, self._length, dtype=torch.bool, device=self._k.device)
         return seen.tril(self._length - new).repeat(shared, 1)

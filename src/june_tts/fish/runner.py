@@ -1,6 +1,6 @@
 """Runs the model for many sequences at once: their KV in slots, one frame a step for each.
 
-Every sequence attends over its own live length, not over the length of its slot.
+A sequence attends over its own live length, or over that of the longest in the step, never over its slot.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,11 @@ from june_tts.fish.frame import FrameMaker, SpecialTokens
 from june_tts.fish.sequence import Chunk, Column, PrefixKV, SamplingParams
 from june_tts.fish.together import Together
 from june_tts.fish.transformer import Model
+
+FEW_SEQUENCES = 3
+"""Fewer are taken one after the other on a CPU."""
+MOST_WASTED = 1.6
+"""Positions that are attended over for each live one, before sequences are taken one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,13 @@ class TorchRunner:
         *,
         slots: int,
         positions: int,
-        fixed_shapes: bool | None = None,
+        always_together: bool | None = None,
     ) -> None:
         """
         Args:
             slots: sequences that can be under way at once.
             positions: of each slot; prompt and frames of a sequence share them.
-            fixed_shapes: decode all slots by the same kernels, as CUDA graphs; None for on a GPU alone.
+            always_together: decode all slots at once, however their lengths differ; None for on a GPU alone.
 
         Raises:
             ModelUnavailable: the tokeniser belongs to another model.
@@ -74,9 +79,9 @@ class TorchRunner:
         self._v = torch.zeros(size, dtype=dtype, device=self._device)
         self.kv_bytes = self._k.nbytes + self._v.nbytes
         self._frames = FrameMaker(model, tokens, slots)
-        fixed = self._device.type == "cuda" if fixed_shapes is None else fixed_shapes
         semantic = (tokens.semantic_begin, tokens.semantic_end)
-        self._together = Together(model, self._frames, self._k, self._v, semantic) if fixed else None
+        self._together = Together(model, self._frames, self._k, self._v, semantic)
+        self._always_together = self._device.type == "cuda" if always_together is None else always_together
         self._lengths = [0] * slots
 
     @torch.inference_mode()
@@ -98,21 +103,33 @@ class TorchRunner:
 
     @torch.inference_mode()
     def step(self, chunks: Sequence[Chunk], decodes: Sequence[int]) -> list[Column]:
-        together = self._together if decodes else None
+        together = self._fits_together(decodes)
         beside = [] if together else decodes
         hidden = self.slow_hidden(chunks, beside)
         slots = [chunk.slot for chunk in chunks if chunk.last] + list(beside)
         columns = _columns(slots, self._frames.make(hidden, self._rows(slots)).cpu()) if slots else []
         if together:
-            columns += _columns(decodes, together.step(decodes, [self._lengths[slot] for slot in decodes]))
+            lengths = [self._lengths[slot] for slot in decodes]
+            columns += _columns(decodes, self._together.step(decodes, lengths))
             for slot in decodes:
                 self._lengths[slot] += 1
         return columns
 
+    def _fits_together(self, decodes: Sequence[int]) -> bool:
+        """Whether one attention over the longest is cheaper than one for each sequence over its own length.
+
+        On a CPU a call costs as much as reading some hundred positions. The two add in other orders, so a
+        model whose codes must not depend on company takes each sequence for itself.
+        """
+        if self._always_together or not decodes:
+            return bool(decodes)
+        if self._model.invariant or len(decodes) < FEW_SEQUENCES:
+            return False
+        return self._together.wasted(decodes, [self._lengths[slot] for slot in decodes]) < MOST_WASTED
+
     def _hold(self, slot: int, positions: int) -> None:
         self._lengths[slot] = positions
-        if self._together:
-            self._together.keep_clear(slot, positions)
+        self._together.keep_clear(slot, positions)
 
     def slow_hidden(self, chunks: Sequence[Chunk], decodes: Sequence[int]) -> Tensor:
         """The slow tower over all rows; the last row of each sequence that gets a frame, (sequences, dim)."""
@@ -201,10 +218,11 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """
     rows, heads, width = q.shape
     shared, length = heads // k.shape[0], k.shape[1]
+    if rows == 1:
+        alone = q.view(1, -1, shared, width)
+        return F.scaled_dot_product_attention(alone, k.unsqueeze(0), v.unsqueeze(0)).view(q.shape)
     grouped = q.view(rows, k.shape[0], shared, width).permute(1, 2, 0, 3).reshape(1, k.shape[0], -1, width)
-    mask = None
-    if rows > 1:
-        seen = torch.ones(rows, length, dtype=torch.bool, device=q.device).tril(length - rows)
-        mask = seen.repeat(shared, 1)
+    seen = torch.ones(rows, length, dtype=torch.bool, device=q.device).tril(length - rows)
+    mask = seen.repeat(shared, 1)
     heard = F.scaled_dot_product_attention(grouped, k.unsqueeze(0), v.unsqueeze(0), attn_mask=mask)
     return heard.view(k.shape[0], shared, rows, width).permute(2, 0, 1, 3).reshape(rows, heads, width)

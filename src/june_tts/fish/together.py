@@ -1,8 +1,8 @@
-"""One decode step of many slots as fixed kernels: for a GPU, where it becomes a CUDA graph.
+"""One decode step of many slots at once; on a GPU by fixed kernels, as a CUDA graph.
 
-The rows are the slots 0 .. B-1, with B and the length that is attended over rounded up, so that a few shapes
-serve every batch. Rows that take no part are computed too: each writes the KV of its newest column where that
-belongs, or, while its prompt is being computed, beyond what is there, to be written over.
+The rows are the slots 0 .. B-1, attended over the same length; on a GPU both are rounded up, so that a few
+shapes serve every batch. Rows that take no part are computed too: each writes the KV of its newest column
+where that belongs, or, while its prompt is being computed, beyond what is there, to be written over.
 """
 
 from collections.abc import Sequence
@@ -46,11 +46,11 @@ class Together:
 
     def step(self, slots: Sequence[int], lengths: Sequence[int]) -> Tensor:
         """One more column for each slot, (slots, codebooks + 1) on the CPU; `lengths` is what each holds."""
-        rows = _power_of_two(max(slots) + 1, self._slots)
-        attended = _power_of_two(max(max(lengths) + 1, LEAST_LENGTH), self._positions)
+        rows, attended = max(slots) + 1, max(lengths) + 1
         self._fill(slots, lengths)
         if self._k.device.type == "cuda":
-            self._replay(rows, attended)
+            rows = _power_of_two(rows, self._slots)
+            self._replay(rows, _power_of_two(max(attended, LEAST_LENGTH), self._positions))
         else:
             self._run(rows, attended)
         return self._columns[:rows].cpu()[torch.tensor(slots)]
@@ -62,6 +62,11 @@ class Together:
         given = places.to(self._k.device, non_blocking=True)
         self._active.copy_(given >= 0)
         self._at.copy_(torch.where(given >= 0, given, self._at))
+
+    @staticmethod
+    def wasted(slots: Sequence[int], lengths: Sequence[int]) -> float:
+        """Positions that are attended over for each that is live: 1.0 where no work is in vain."""
+        return (max(slots) + 1) * (max(lengths) + 1) / (sum(lengths) + len(lengths))
 
     def keep_clear(self, slot: int, length: int) -> None:
         """Tell how many positions a slot holds that is not being decoded: it writes nowhere before them."""

@@ -59,7 +59,7 @@ class Tower:
         heads = layer.wqkv(x).view(x.shape[0], -1, shape.head_dim)
         turned = heads[:, : shape.heads + shape.kv_heads]
         if layer.qk_norm is not None:
-            turned = F.rms_norm(turned, (shape.head_dim,), None, self.eps) * layer.qk_norm
+            turned = rms_norm(turned, layer.qk_norm, self.eps)
         turned = rotated(turned, angles)
         return turned[:, : shape.heads], turned[:, shape.heads :], heads[:, shape.heads + shape.kv_heads :]
 
@@ -78,6 +78,8 @@ class Model:
     """From the slow tower's width to the fast one's."""
     fast_embeddings: Tensor
     fast_head: Linear
+    invariant: bool
+    """A row's result does not depend on the other rows of a product."""
 
     def embed(self, columns: Tensor, semantic_begin: int, semantic_end: int) -> Tensor:
         """(codebooks + 1, rows) to (rows, dim). A semantic token is the sum of its text row and of its codes'
@@ -94,15 +96,15 @@ class Model:
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """x / rms(x) * weight over the last dimension (Zhang and Sennrich 2019); x (rows, dim).
+    """x / rms(x) * weight over the last dimension (Zhang and Sennrich 2019).
 
     On a CPU torch makes it of six operations, but has one for a layer norm; x beside -x has the mean 0 and
     the mean square of x.
     """
     if x.device.type != "cpu":
-        return F.rms_norm(x, weight.shape, weight, eps)
-    width = weight.shape[0]
-    return F.layer_norm(torch.cat((x, -x), dim=1), (2 * width,), None, None, eps)[:, :width] * weight
+        return F.rms_norm(x, x.shape[-1:], None, eps) * weight
+    width = x.shape[-1]
+    return F.layer_norm(torch.cat((x, -x), dim=-1), (2 * width,), None, None, eps)[..., :width] * weight
 
 
 def rope_table(positions: int, head_dim: int, base: float, device: torch.device) -> Tensor:

@@ -27,10 +27,10 @@ VOICES = 3
 class Speaking:
     """One model, and what each request said when it was alone on a loop of its own."""
 
-    def __init__(self, folder: Path, *, fixed_shapes: bool) -> None:
+    def __init__(self, folder: Path, *, always_together: bool) -> None:
         self._tokenizer = Tokenizer.read(folder)
         model, tokens = load_model(folder, "float32"), special_tokens(self._tokenizer)
-        self.runner = TorchRunner(model, tokens, slots=SLOTS, positions=160, fixed_shapes=fixed_shapes)
+        self.runner = TorchRunner(model, tokens, slots=SLOTS, positions=160, always_together=always_together)
         random = np.random.default_rng(8)
         sizes = np.array([4096] + [1024] * 9)[:, None]
         codes = [random.integers(0, sizes, (10, 9 * n), dtype=np.int32) for n in range(1, VOICES + 1)]
@@ -100,14 +100,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("tiny"), n_layer=2, seed=4)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["live lengths", "fixed shapes"])
+@pytest.fixture(scope="module", params=[False, True], ids=["one by one", "together"])
 def speaking(folder: Path, request: pytest.FixtureRequest) -> Speaking:
-    """Fixed shapes are a GPU's way, whose kernels are then a CUDA graph; the arithmetic is the same here."""
-    return Speaking(folder, fixed_shapes=request.param)
+    """Together is a GPU's way, as a CUDA graph there; the arithmetic is the same here."""
+    return Speaking(folder, always_together=request.param)
 
 
-def test_fixed_shapes_make_the_same_codes(folder: Path) -> None:
-    one, other = Speaking(folder, fixed_shapes=False), Speaking(folder, fixed_shapes=True)
+def test_always_together_make_the_same_codes(folder: Path) -> None:
+    one, other = Speaking(folder, always_together=False), Speaking(folder, always_together=True)
     for number in (0, 1, 7, 10, 20):
         np.testing.assert_array_equal(one.alone(number), other.alone(number))
 
