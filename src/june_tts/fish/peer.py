@@ -111,50 +111,54 @@ def peer_module(name: str) -> Any:
         return importlib.import_module(name)
 
 
-def measure_peer(folder: Path, frames: int, prompt: Columns, say: Callable[[str], None]) -> dict[str, Any]:
-    """Frames a second of fish-speech 0.1.0 on the same checkpoint and prompt, one stream, which is all it
-    serves; in float32 and in bfloat16, since which is faster depends on the machine.
+class Peer:
+    """fish-speech 0.1.0 with a checkpoint, one stream, which is all it serves; its prompt is computed."""
 
-    Raises: ModelUnavailable where it is not installed.
-    """
-    try:
-        inference = peer_module("fish_speech.models.text2semantic.inference")
-        llama = peer_module("fish_speech.models.text2semantic.llama")
-    except ModuleNotFoundError as absent:
-        raise ModelUnavailable(
-            f"the reference needs fish-speech 0.1.0 ({absent.name} is missing)"
-        ) from absent
-    inference.tqdm = iter
+    def __init__(self, folder: Path, dtype: torch.dtype, prompt: Columns) -> None:
+        """Raises: ModelUnavailable where it is not installed."""
+        try:
+            self._inference = peer_module("fish_speech.models.text2semantic.inference")
+            llama = peer_module("fish_speech.models.text2semantic.llama")
+        except ModuleNotFoundError as absent:
+            raise ModelUnavailable(
+                f"the reference needs fish-speech 0.1.0 ({absent.name} is missing)"
+            ) from absent
+        self._inference.tqdm = iter
+        model = llama.DualARTransformer.from_pretrained(str(folder.resolve()), load_weights=True)
+        self._model = model.to(dtype).eval()
+        self._model.setup_caches(max_batch_size=1, max_seq_len=model.config.max_seq_len, dtype=dtype)
+        self._given: dict[str, Any] = {
+            name: torch.tensor(value, dtype=torch.bfloat16)
+            for name, value in (("temperature", 0.8), ("top_p", 0.8), ("repetition_penalty", 1.1))
+        }
+        self._given |= {"audio_masks": None, "audio_parts": None}
+        self._length = prompt.shape[1]
+        with torch.inference_mode():
+            made = self._inference.decode_one_token_ar(
+                self._model, torch.from_numpy(prompt)[None], torch.arange(self._length), **self._given
+            )
+        self._first = made.view(1, -1, 1)
+
+    def seconds_per_frame(self, frames: int) -> float:
+        """Of so many frames after the prompt."""
+        place = torch.tensor([self._length], dtype=torch.int)
+        began = time.perf_counter()
+        with torch.inference_mode():
+            made = self._inference.decode_n_tokens(self._model, self._first, place, frames, **self._given)
+        return (time.perf_counter() - began) / int(made.shape[1])
+
+
+def measure_peer(folder: Path, frames: int, prompt: Columns, say: Callable[[str], None]) -> dict[str, Any]:
+    """Frames a second of the reference on the same checkpoint and prompt, in float32 and in bfloat16, since
+    which is faster depends on the machine. Raises: ModelUnavailable."""
     runs = []
     for dtype in (torch.bfloat16, torch.float32):
-        model = llama.DualARTransformer.from_pretrained(str(folder.resolve()), load_weights=True)
-        runs.append(_run(inference, model.to(dtype).eval(), frames, prompt))
-        say(f"fish-speech 0.1.0, {runs[-1]['dtype']}: {runs[-1]['frames_per_s']} frames/s")
-        del model
+        peer = Peer(folder, dtype, prompt)
+        peer.seconds_per_frame(WARM_FRAMES)
+        seconds = peer.seconds_per_frame(frames)
+        name = str(dtype).removeprefix("torch.")
+        runs.append(
+            {"dtype": name, "frames_per_s": round(1 / seconds, 3), "step_ms": round(1000 * seconds, 1)}
+        )
+        say(f"fish-speech 0.1.0, {name}: {runs[-1]['frames_per_s']} frames/s")
     return {"implementation": "fish-speech 0.1.0", "runs": runs}
-
-
-def _run(inference: Any, model: Any, frames: int, prompt: Columns) -> dict[str, Any]:
-    dtype = next(model.parameters()).dtype
-    model.setup_caches(max_batch_size=1, max_seq_len=model.config.max_seq_len, dtype=dtype)
-    scalars = {
-        name: torch.tensor(value, dtype=torch.bfloat16)
-        for name, value in (("temperature", 0.8), ("top_p", 0.8), ("repetition_penalty", 1.1))
-    }
-    nothing: dict[str, Any] = {"audio_masks": None, "audio_parts": None}
-    columns = torch.from_numpy(prompt)[None]
-    with torch.inference_mode():
-        first = inference.decode_one_token_ar(
-            model, columns, torch.arange(columns.shape[2]), **scalars, **nothing
-        ).view(1, -1, 1)
-
-        def decode(count: int, start: int) -> float:
-            began = time.perf_counter()
-            place = torch.tensor([start], dtype=torch.int)
-            made = inference.decode_n_tokens(model, first, place, count, **scalars, **nothing)
-            return (time.perf_counter() - began) / int(made.shape[1])
-
-        decode(WARM_FRAMES, columns.shape[2])
-        seconds = decode(frames, columns.shape[2])
-    name = str(dtype).removeprefix("torch.")
-    return {"dtype": name, "frames_per_s": round(1 / seconds, 3), "step_ms": round(1000 * seconds, 1)}
