@@ -1,10 +1,17 @@
 """Fixtures that more than one folder needs; `tests/services.py` starts the servers behind them."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.services import Postgres, postgres_server
+
+# the same examples at every run of CI; on a laptop new ones are looked for
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
