@@ -61,7 +61,7 @@ def _rounded(value: float) -> float:
 
 
 def penalised(logits: Tensor, seen: Tensor, penalty: Tensor, applies: Tensor) -> Tensor:
-    """Make ids that came before less likely (Keskar et al. 2019).
+    """Make ids that came before less likely (Keskar et al. 2019), in place; the logits again.
 
     Args:
         logits: (rows, entries).
@@ -72,7 +72,7 @@ def penalised(logits: Tensor, seen: Tensor, penalty: Tensor, applies: Tensor) ->
     scores = logits.gather(1, seen)
     by = penalty.unsqueeze(1)
     changed = torch.where(scores < 0, scores * by, scores / by).to(logits.dtype)
-    return logits.scatter(1, seen, torch.where(applies.unsqueeze(1), changed, scores))
+    return logits.scatter_(1, seen, torch.where(applies.unsqueeze(1), changed, scores))
 
 
 def draw(logits: Tensor, rules: Rules, key: Tensor) -> Tensor:
