@@ -57,7 +57,13 @@ class Invariant:
 
 def dense(weight: Tensor, bias: Tensor | None = None) -> Linear:
     """The fastest dense product for where the weight is."""
-    packable = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
-    if packable and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return Packed(weight, bias)
-    return Dense(weight, bias)
+    on_cpu = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+    return Packed(weight, bias) if on_cpu and _packs() else Dense(weight, bias)
+
+
+def _packs() -> bool:
+    """Whether this torch and this CPU can. The operators are torch's own, not its public interface."""
+    there = hasattr(torch.ops.mkldnn, "_linear_pointwise") and hasattr(
+        torch.ops.mkldnn, "_reorder_linear_weight"
+    )
+    return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
