@@ -67,20 +67,23 @@ class Link:
             ModelUnavailable: there is no such program.
         """
         ours, theirs = _socketpair()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=STDERR,  # a stray print in a library must not end up in somebody's piped audio
-            )
-        except OSError as bad:
-            ours.close()
-            raise ModelUnavailable(f"{command[0]} cannot be started: {bad.strerror or bad}") from bad
-        finally:
-            theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours, limit=READ_BYTES)
+        with ours, theirs:
+            # a copy, so that nothing is awaited between the process and the link that ends it
+            reader, writer = await asyncio.open_connection(sock=ours.dup(), limit=READ_BYTES)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    str(theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=STDERR,  # a stray print in a library must not end up in somebody's piped audio
+                )
+            except OSError as bad:
+                writer.close()
+                raise ModelUnavailable(f"{command[0]} cannot be started: {bad.strerror or bad}") from bad
+            except asyncio.CancelledError:
+                writer.close()
+                raise
         link = cls(process, reader, writer, limits)
         link.send(Load(options))
         return link
