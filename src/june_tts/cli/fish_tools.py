@@ -58,6 +58,8 @@ def codes(
     from june_tts.fish.prompt import Reference
 
     texts = _texts(text, text_file)
+    if text_file is None:
+        _writable(out)
     if (reference_codes is None) != (reference_text is None):
         raise InvalidRequest("--reference-codes and --reference-text are expected together")
     if repetition_rule not in ("reference", "intended"):
@@ -101,6 +103,7 @@ def vocode(
     device: Device = "cpu",
 ) -> None:
     """Decode codes to sound."""
+    _writable(out)
     found = read_codes(codes)
     decoder = _codec(codec, dtype, device)
     step = stream or max(1, found.shape[1])
@@ -124,6 +127,7 @@ def encode(
     device: Device = "cpu",
 ) -> None:
     """Encode a recording to codes."""
+    _writable(out)
     data = _read(audio, MOST_RECORDING_BYTES)
     encoder = _codec(codec, "float32", device)
     recording = decode(data, max_seconds=MOST_SECONDS)
@@ -191,8 +195,21 @@ def _texts(text: str | None, file: Path | None) -> list[str]:
         raise InvalidRequest("expected one of --text and --text-file")
     if file is None:
         return [text or ""]
-    lines = _read(file, MOST_TEXT_BYTES).decode("utf-8", errors="strict").splitlines()
+    try:
+        lines = _read(file, MOST_TEXT_BYTES).decode("utf-8").splitlines()
+    except UnicodeDecodeError as bad:
+        raise InvalidRequest(
+            f"{file} is not UTF-8: byte {bad.start} is {bad.object[bad.start]:#04x}"
+        ) from bad
     return [line for line in lines if line.strip()]
+
+
+def _writable(path: Path) -> None:
+    """Before the work, which may take minutes. Raises: InvalidRequest."""
+    if not path.absolute().parent.is_dir():
+        raise InvalidRequest(f"--out is {path}, but there is no folder {path.absolute().parent}")
+    if path.is_dir():
+        raise InvalidRequest(f"--out is {path}, a folder: expected the name of a file")
 
 
 def _read(path: Path, most: int) -> bytes:
