@@ -103,11 +103,24 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
+class WordTime:
+    """When a word is heard, in seconds from the first sample of the utterance."""
+
+    text: str
+    """As the caller wrote it, with its punctuation, where that is known; else as it was spoken."""
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class AudioChunk:
     """A stretch of speech at the engine's own rate (Hz)."""
 
     samples: Samples
     sample_rate: int
+    words: tuple[WordTime, ...] = ()
+    """Words whose end lies in what was sent up to and with this chunk: each once, in order. Empty where
+    the engine knows no times."""
 
 
 @dataclass(frozen=True, slots=True)
