@@ -14,10 +14,12 @@ from june_tts.types import (
     EngineHealth,
     InlineReference,
     NewVoice,
+    Picture,
     Piece,
     Samples,
     Utterance,
     Voice,
+    VoiceCard,
     VoiceCodes,
 )
 
@@ -108,6 +110,14 @@ class VoiceStore(Protocol):
 
     async def list(self) -> Sequence[ClonedVoice]:
         """All voices, oldest first."""
+        ...
+
+    async def change(self, voice_id: str, name: str | None, card: VoiceCard) -> ClonedVoice:
+        """Keep what is given, durably, and leave the rest as it is. Raises: VoiceNotFound."""
+        ...
+
+    async def cover(self, voice_id: str) -> Picture | None:
+        """Its picture. Raises: VoiceNotFound."""
         ...
 
     async def remove(self, voice_id: str) -> None:

@@ -12,8 +12,9 @@ Samples = NDArray[np.float32]
 """Mono audio, shape (n,), nominally within -1 .. 1."""
 
 VoiceKind = Literal["builtin", "cloned"]
+Visibility = Literal["public", "unlist", "private"]
 Pause = Literal["none", "clause", "sentence", "paragraph"]
-Format = Literal["wav", "pcm", "mp3", "opus", "aac", "flac"]
+Format = Literal["wav", "pcm", "mp3", "opus", "aac", "flac", "ulaw", "alaw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Piece:
 
     text: str
     pause: Pause = "sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Among words that are being written: speak what is there now, do not wait for more."""
+
+
+Written = str | Flush
+"""Words in arbitrary cuts, even within a word, and where to speak what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +204,27 @@ class RecordingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An image file, as uploaded."""
+
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceCard:
+    """What people read and see of a voice, beside its name; none of it is heard. None: not given."""
+
+    description: str | None = None
+    """Empty: without one from now on."""
+    tags: tuple[str, ...] | None = None
+    visibility: Visibility | None = None
+    cover: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClonedVoice:
-    """A voice of the library without its audio."""
+    """A voice of the library without its audio and its picture."""
 
     voice_id: str
     name: str
@@ -209,6 +238,11 @@ class ClonedVoice:
     updated_at: datetime
     consent: str | None = None
     """Who agreed to the cloning, in the words of whoever uploaded."""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    visibility: Visibility = "private"
+    cover_type: str | None = None
+    """Media type of its picture; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,3 +271,4 @@ class NewVoice:
     language: str | None
     report: RecordingReport
     consent: str | None = None
+    card: VoiceCard = VoiceCard()

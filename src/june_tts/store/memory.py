@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from june_tts.store import rows
-from june_tts.types import ClonedVoice, NewVoice, VoiceCodes
+from june_tts.types import ClonedVoice, NewVoice, Picture, VoiceCard, VoiceCodes
 
 
 class MemoryVoiceStore:
@@ -13,6 +13,7 @@ class MemoryVoiceStore:
 
     def __init__(self) -> None:
         self._voices: dict[str, tuple[ClonedVoice, bytes]] = {}
+        self._covers: dict[str, Picture] = {}
         self._codes: dict[str, dict[str, VoiceCodes]] = {}
 
     async def add(self, voice: NewVoice) -> ClonedVoice:
@@ -20,6 +21,8 @@ class MemoryVoiceStore:
             raise rows.exists(voice.voice_id)
         described = rows.described(voice, hashlib.sha256(voice.audio).hexdigest(), datetime.now(UTC))
         self._voices[voice.voice_id] = (described, voice.audio)
+        if voice.card.cover:
+            self._covers[voice.voice_id] = voice.card.cover
         return described
 
     async def get(self, voice_id: str) -> ClonedVoice:
@@ -31,9 +34,22 @@ class MemoryVoiceStore:
     async def list(self) -> Sequence[ClonedVoice]:
         return [described for described, _ in self._voices.values()]
 
+    async def change(self, voice_id: str, name: str | None, card: VoiceCard) -> ClonedVoice:
+        before, audio = self._kept(voice_id)
+        after = rows.changed(before, name, card, datetime.now(UTC))
+        self._voices[voice_id] = (after, audio)
+        if card.cover:
+            self._covers[voice_id] = card.cover
+        return after
+
+    async def cover(self, voice_id: str) -> Picture | None:
+        self._kept(voice_id)
+        return self._covers.get(voice_id)
+
     async def remove(self, voice_id: str) -> None:
         self._kept(voice_id)
         del self._voices[voice_id]
+        self._covers.pop(voice_id, None)
         self._codes.pop(voice_id, None)
 
     async def codes(self, voice_id: str, codec: str, sha256: str) -> VoiceCodes | None:
@@ -49,6 +65,7 @@ class MemoryVoiceStore:
 
     async def close(self) -> None:
         self._voices.clear()
+        self._covers.clear()
         self._codes.clear()
 
     def _kept(self, voice_id: str) -> tuple[ClonedVoice, bytes]:

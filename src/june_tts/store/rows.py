@@ -11,7 +11,7 @@ import numpy as np
 
 from june_tts.errors import VoiceExists, VoiceNotFound, shown
 from june_tts.store.schema import VOICE_ID_CHARS
-from june_tts.types import ClonedVoice, NewVoice, RecordingReport, VoiceCodes
+from june_tts.types import ClonedVoice, NewVoice, RecordingReport, VoiceCard, VoiceCodes
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _REPORT_FIELDS = frozenset(field.name for field in dataclasses.fields(RecordingReport))
@@ -19,7 +19,7 @@ _REPORT_FIELDS = frozenset(field.name for field in dataclasses.fields(RecordingR
 
 def described(voice: NewVoice, sha256: str, now: datetime) -> ClonedVoice:
     """What the library will say of a voice added `now` (UTC)."""
-    return ClonedVoice(
+    plain = ClonedVoice(
         voice_id=voice.voice_id,
         name=voice.name,
         sha256=sha256,
@@ -31,15 +31,38 @@ def described(voice: NewVoice, sha256: str, now: datetime) -> ClonedVoice:
         updated_at=now,
         consent=voice.consent,
     )
+    return changed(plain, None, voice.card, now)
+
+
+def changed(voice: ClonedVoice, name: str | None, card: VoiceCard, now: datetime) -> ClonedVoice:
+    """The same voice with what is given in place of what was there."""
+    return dataclasses.replace(
+        voice,
+        name=voice.name if name is None else name,
+        description=voice.description if card.description is None else card.description or None,
+        tags=voice.tags if card.tags is None else card.tags,
+        visibility=card.visibility or voice.visibility,
+        cover_type=card.cover.media_type if card.cover else voice.cover_type,
+        updated_at=now,
+    )
 
 
 def to_row(voice: ClonedVoice) -> dict[str, Any]:
-    """Every column but the recording."""
+    """Every column but the recording and the picture."""
     row = {field.name: getattr(voice, field.name) for field in dataclasses.fields(voice)}
     row["report"] = None if voice.report is None else json.dumps(dataclasses.asdict(voice.report))
-    return row | {
-        name: row[name].astimezone(UTC).replace(tzinfo=None) for name in ("created_at", "updated_at")
-    }
+    row["tags"] = json.dumps(voice.tags)
+    return row | {name: _naive(row[name]) for name in ("created_at", "updated_at")}
+
+
+def to_changes(name: str | None, card: VoiceCard, now: datetime) -> dict[str, Any]:
+    """The columns that are given."""
+    given: dict[str, Any] = {"name": name, "visibility": card.visibility, "description": card.description}
+    given["tags"] = None if card.tags is None else json.dumps(card.tags)
+    if card.cover:
+        given |= {"cover_type": card.cover.media_type, "cover_image": card.cover.data}
+    row = {column: value for column, value in given.items() if value is not None}
+    return row | {"updated_at": _naive(now)}
 
 
 def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
@@ -56,6 +79,10 @@ def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
         created_at=_utc(created),
         updated_at=_utc(row["updated_at"] or created),
         consent=row["consent"],
+        description=row["description"] or None,
+        tags=tuple(json.loads(row["tags"] or "[]")),
+        visibility=row["visibility"] or "private",
+        cover_type=row["cover_type"],
     )
 
 
@@ -69,7 +96,7 @@ def from_codes(voice_id: str, codes: VoiceCodes, now: datetime) -> dict[str, Any
         "sha256": codes.sha256,
         "codes": packed.getvalue(),
         "transcript": codes.transcript,
-        "created_at": now.astimezone(UTC).replace(tzinfo=None),
+        "created_at": _naive(now),
     }
 
 
@@ -106,6 +133,11 @@ def _to_report(text: str | None) -> RecordingReport | None:
         return None
     known = {name: found[name] for name in _REPORT_FIELDS}
     return RecordingReport(**known | {"advice": tuple(known["advice"])})
+
+
+def _naive(moment: datetime) -> datetime:
+    """UTC, as the columns without a time zone have it."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -42,6 +42,12 @@ voices = Table(
     Column("consent", Text),
     # Text, not a JSON type: PostgreSQL's has no infinity, and a level in dBFS may be one.
     Column("report", Text),
+    Column("description", Text),
+    # a JSON list
+    Column("tags", Text),
+    Column("visibility", String(10)),
+    Column("cover_type", String(40)),
+    Column("cover_image", LargeBinary),
 )
 
 voice_codes = Table(
@@ -67,6 +73,6 @@ _SOURCE = {
 
 
 def descriptions(dialect: str) -> Select[Any]:
-    """Everything but the recordings, which may be megabytes each."""
-    wanted = (column(here.name, here.type) for here in voices.columns if here.name != "audio_data")
+    """Everything but the recordings and pictures, which may be megabytes each."""
+    wanted = (column(c.name, c.type) for c in voices.columns if not isinstance(c.type, LargeBinary))
     return select(*wanted).select_from(text(_SOURCE[dialect]))

@@ -15,7 +15,7 @@ from june_tts.errors import VoiceNotFound
 from june_tts.store import rows
 from june_tts.store.faults import wrapped
 from june_tts.store.schema import descriptions, voice_codes, voices
-from june_tts.types import ClonedVoice, NewVoice, VoiceCodes
+from june_tts.types import ClonedVoice, NewVoice, Picture, VoiceCard, VoiceCodes
 
 # the two dialects share the method but no class that has it
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -31,7 +31,8 @@ class SqlVoiceStore:
 
     async def add(self, voice: NewVoice) -> ClonedVoice:
         added = rows.described(voice, await _sha256(voice.audio), datetime.now(UTC))
-        row = rows.to_row(added) | {"audio_data": voice.audio}
+        picture = voice.card.cover.data if voice.card.cover else None
+        row = rows.to_row(added) | {"audio_data": voice.audio, "cover_image": picture}
         # "Do nothing" leaves the verdict on duplicates to the database, and other violations stay faults.
         insert = _INSERT[self._dialect](voices).values(row)
         async with self._transaction() as connection:
@@ -56,6 +57,24 @@ class SqlVoiceStore:
             with suppress(VoiceNotFound):  # removed since
                 result.append(await self._whole(row))
         return result
+
+    async def change(self, voice_id: str, name: str | None, card: VoiceCard) -> ClonedVoice:
+        if not rows.storable(voice_id):
+            raise rows.not_found(voice_id)
+        # only what is given: another replica may be changing the rest
+        values = rows.to_changes(name, card, datetime.now(UTC))
+        here = voices.update().where(voices.c.voice_id == voice_id).values(values)
+        async with self._transaction() as connection:
+            done = await connection.execute(here)
+        if done.rowcount == 0:
+            raise rows.not_found(voice_id)
+        return await self.get(voice_id)
+
+    async def cover(self, voice_id: str) -> Picture | None:
+        row = await self._one(voice_id, select(voices.c.cover_type, voices.c.cover_image))
+        if row["cover_image"] is None:
+            return None
+        return Picture(row["cover_type"], bytes(row["cover_image"]))
 
     async def remove(self, voice_id: str) -> None:
         if not rows.storable(voice_id):
