@@ -1,9 +1,11 @@
 """Incremental encoding: speech as it is made, to bytes that leave at once."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from june_tts.audio.codec import CodecEncoder
 from june_tts.audio.formats import FORMATS, MEDIA_TYPES, pick_rate
+from june_tts.audio.g711 import companded
 from june_tts.audio.pcm import to_int16
 from june_tts.audio.resample import Resampler
 from june_tts.audio.wav import stream_header
@@ -50,25 +52,38 @@ def open_encoder(format: Format, source_rate: int, sample_rate: int | None = Non
     """
     rate = pick_rate(format, source_rate, sample_rate)
     if FORMATS[format].container is None:
+        resampler = Resampler(source_rate, rate)
+        if format == "ulaw" or format == "alaw":
+            return PcmEncoder(
+                MEDIA_TYPES[format], rate, resampler, lambda samples: companded(samples, format)
+            )
         header = stream_header(rate) if format == "wav" else b""
-        return PcmEncoder(MEDIA_TYPES[format], source_rate, rate, header)
+        return PcmEncoder(MEDIA_TYPES[format], rate, resampler, _to_bytes, header)
     return CodecEncoder(FORMATS[format], source_rate, rate)
 
 
 class PcmEncoder:
-    """16-bit little-endian samples after a header, which is empty for raw PCM."""
+    """Each sample as a number after a header, which is empty for raw samples."""
 
-    def __init__(self, media_type: str, source_rate: int, sample_rate: int, header: bytes) -> None:
+    def __init__(
+        self,
+        media_type: str,
+        sample_rate: int,
+        resampler: Resampler,
+        to_bytes: Callable[[Samples], bytes],
+        header: bytes = b"",
+    ) -> None:
         self.media_type = media_type
         self.sample_rate = sample_rate
         self._header = header
-        self._resampler: Resampler | None = Resampler(source_rate, sample_rate)
+        self._resampler: Resampler | None = resampler
+        self._to_bytes = to_bytes
 
     def encode(self, samples: Samples) -> bytes:
-        return self._take_header() + _to_bytes(self._open().feed(samples))
+        return self._take_header() + self._to_bytes(self._open().feed(samples))
 
     def finish(self) -> bytes:
-        rest = self._take_header() + _to_bytes(self._open().finish())
+        rest = self._take_header() + self._to_bytes(self._open().finish())
         self.close()
         return rest
 
@@ -86,4 +101,5 @@ class PcmEncoder:
 
 
 def _to_bytes(samples: Samples) -> bytes:
+    """16 bits, little-endian."""
     return to_int16(samples).astype("<i2", copy=False).tobytes()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from june_tts.audio.g711 import SAMPLE_RATE
 from june_tts.errors import InvalidRequest
 from june_tts.types import Format
 
@@ -81,6 +82,9 @@ FORMATS: Mapping[Format, Spec] = {
         codec_options={"compression_level": "2"},
         container_options={"metadata_header_padding": "0"},
     ),
+    # RFC 3551's names; `audio/basic` is the same bytes as PCMU, but there is none for A-law
+    "ulaw": Spec("audio/PCMU;rate=8000", rates=(SAMPLE_RATE,)),
+    "alaw": Spec("audio/PCMA;rate=8000", rates=(SAMPLE_RATE,)),
 }
 
 MEDIA_TYPES: Mapping[Format, str] = {name: spec.media_type for name, spec in FORMATS.items()}

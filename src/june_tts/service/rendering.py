@@ -9,7 +9,7 @@ from june_tts.types import AudioChunk, Samples
 
 SLICE_SECONDS = 0.5
 """Encoded at a time: MP3 takes about 5 ms for it."""
-LIGHT = ("audio/wav", "audio/pcm")
+LIGHT = ("audio/wav", "audio/pcm", "audio/PCM")
 """Formats that cost less than handing them to a thread."""
 
 OpenEncoder = Callable[[int], Encoder]

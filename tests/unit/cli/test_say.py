@@ -67,6 +67,14 @@ def test_the_ending_of_the_file_tells_the_format(env: dict[str, str], tmp_path: 
         assert (tmp_path / name).read_bytes().startswith(start)
 
 
+def test_a_telephony_file_is_a_byte_for_each_sample_at_8_khz(env: dict[str, str], tmp_path: Path) -> None:
+    sizes = {}
+    for name in ("a.ulaw", "a.alaw", "a.pcm"):
+        assert CliRunner().invoke(app, ["say", "Hello.", "-o", str(tmp_path / name)], env=env).exit_code == 0
+        sizes[name] = (tmp_path / name).stat().st_size
+    assert sizes["a.ulaw"] == sizes["a.alaw"] == sizes["a.pcm"] * 8000 / 24000 / 2
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

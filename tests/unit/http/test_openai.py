@@ -43,6 +43,21 @@ async def test_every_format_opens_in_a_player_and_has_the_whole_speech(container
     assert heard == pytest.approx(SECONDS, rel=0.15)
 
 
+@pytest.mark.parametrize(("law", "media_type"), [("ulaw", "audio/PCMU"), ("alaw", "audio/PCMA")])
+async def test_telephony_formats_are_a_byte_a_sample_at_8_khz(law: str, media_type: str) -> None:
+    async with fake_server() as server:
+        reply = await speak(server, response_format=law)
+        events = await speak(server, response_format=law, stream_format="sse")
+        refused = await speak(server, response_format=law, sample_rate=16_000)
+    assert reply.headers["content-type"] == f"{media_type};rate=8000"
+    assert len(reply.content) / 8000 == pytest.approx(SECONDS, rel=0.15)
+    found = [json.loads(line.removeprefix("data: ")) for line in events.text.split("\n\n") if line]
+    audio = b"".join(base64.b64decode(e["audio"]) for e in found if e["type"] == "speech.audio.delta")
+    assert audio == reply.content
+    assert refused.status_code == 400 or refused.status_code == 422
+    assert f"{law} can have 8000 Hz" in refused.json()["error"]["message"]
+
+
 async def test_the_sample_rate_is_the_one_asked_for() -> None:
     async with fake_server() as server:
         reply = await speak(server, response_format="wav", sample_rate=16_000)
