@@ -73,6 +73,12 @@ class VoiceReadOnly(InvalidRequest):
     code = "voice_read_only"
 
 
+class UtteranceNotFound(InvalidRequest):
+    """No utterance has this id, or it ended too long ago."""
+
+    code = "utterance_not_found"
+
+
 class InvalidRecording(InvalidRequest):
     """The recording cannot be used as a voice."""
 
@@ -116,6 +122,13 @@ class StoreUnavailable(JuneError):
     """The voice library cannot be reached."""
 
     code = "store_unavailable"
+    retryable = True
+
+
+class RoomUnavailable(JuneError):
+    """The LiveKit room cannot be joined, or the connection to it was lost."""
+
+    code = "room_unavailable"
     retryable = True
 
 

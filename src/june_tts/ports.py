@@ -1,6 +1,6 @@
 """What the service needs from the outside. Two real implementations each, or it is not a port."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,9 +13,11 @@ from june_tts.types import (
     EngineCounts,
     EngineHealth,
     InlineReference,
+    Line,
     NewVoice,
     Picture,
     Piece,
+    RoomsState,
     Samples,
     Utterance,
     Voice,
@@ -183,4 +185,35 @@ class References(Protocol):
 
     async def rename(self, old: str, new: str) -> None:
         """Raises: VoiceNotFound for the old id, VoiceExists for the new one, InvalidRequest."""
+        ...
+
+
+class RoomPublisher(Protocol):
+    """Speaks into LiveKit rooms, one connection each."""
+
+    @property
+    def state(self) -> RoomsState: ...
+
+    async def play(
+        self,
+        room: str,
+        line: Line,
+        chunks: AsyncGenerator[AudioChunk, None],
+        heard: Callable[[float], None],
+    ) -> None:
+        """Speak in a room, joined first where need be; return when the last sample has been played.
+
+        One utterance at a time for a room. `heard` is told the seconds that have left, again and again
+        while it speaks and once more at the end. Cancelling it is silence within a frame; `chunks` are
+        closed either way.
+
+        Raises:
+            RoomUnavailable: the room cannot be joined, or was lost.
+            Overloaded: every room there may be is in use.
+            JuneError: what `chunks` raise.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Leave every room."""
         ...

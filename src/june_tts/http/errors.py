@@ -22,6 +22,7 @@ STATUS = {
     "body_too_slow": 408,
     "voice_not_found": 404,
     "model_not_found": 404,
+    "utterance_not_found": 404,
     "voice_exists": 409,
     "voice_read_only": 403,
     "invalid_recording": 400,
@@ -31,6 +32,7 @@ STATUS = {
     "not_configured": 503,
     "engine_failed": 502,
     "store_unavailable": 503,
+    "room_unavailable": 503,
     "settings": 500,
     "model_unavailable": 503,
 }
@@ -45,6 +47,9 @@ UNION_TAGS = ("str", "VoiceRef")
 FISH_PATHS = ("/v1/tts", "/v1/health", "/v1/vqgan/", "/v1/references/")
 FISH_STATUS = {"invalid_request": 422, "text_too_long": 400}
 """Where fish-speech has another status than STATUS."""
+
+ELEVENLABS_PATHS = ("/v1/text-to-speech/", "/v1/voices", "/v2/voices")
+ELEVENLABS_FIELDS = {"language": "language_code"}
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -70,6 +75,8 @@ def _response(path: str, error: JuneError, status: int) -> Response:
     headers = {}
     if path.startswith(FISH_PATHS):
         body = _fish(error, status)
+    elif path.startswith(ELEVENLABS_PATHS):
+        body = elevenlabs_error(error)
     else:
         body = _openai(error, status) if path.startswith("/v1/") else _june(error)
     if error.retry_after is not None:
@@ -106,6 +113,12 @@ def _fish(error: JuneError, status: int) -> dict[str, Any]:
         "detail": str(error),
         "reason": error.code,
     }
+
+
+def elevenlabs_error(error: JuneError) -> dict[str, Any]:
+    """`status` is a word there, not a number."""
+    param = ELEVENLABS_FIELDS.get(error.param, error.param) if error.param else None
+    return {"detail": {"status": error.code, "message": str(error), "param": param}}
 
 
 async def on_june_error(request: Request, error: Exception) -> Response:
