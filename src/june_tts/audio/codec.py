@@ -34,11 +34,12 @@ class _Sink:
 class _Codec:
     """What exists while an encoder is open: codec, muxer and resampler of one stream."""
 
-    def __init__(self, spec: Spec, source_rate: int, sample_rate: int) -> None:
+    def __init__(self, spec: Spec, source_rate: int, sample_rate: int, bit_rate: int | None) -> None:
         self.resampler = Resampler(source_rate, sample_rate)
         self.sink = _Sink()
         self._rate = sample_rate
         self._spec = spec
+        self._bit_rate = bit_rate or spec.bit_rate(sample_rate)
         self._pts = 0
         options = {**spec.container_options, "flush_packets": "1"}
         self._container = av.open(
@@ -53,9 +54,8 @@ class _Codec:
 
     def _set_up(self, context: AudioCodecContext) -> None:
         context.format = self._spec.sample_format
-        bit_rate = self._spec.bit_rate(self._rate)
-        if bit_rate is not None:
-            context.bit_rate = bit_rate
+        if self._bit_rate is not None:
+            context.bit_rate = self._bit_rate
         # a thread pool for each of many streams costs more than it brings
         context.thread_count = 1
 
@@ -79,12 +79,12 @@ class _Codec:
 
 
 class CodecEncoder:
-    """An `Encoder` for every format that needs a codec."""
+    """An `Encoder` for every format that needs a codec; `bit_rate` in bits per second, None for its own."""
 
-    def __init__(self, spec: Spec, source_rate: int, sample_rate: int) -> None:
+    def __init__(self, spec: Spec, source_rate: int, sample_rate: int, bit_rate: int | None = None) -> None:
         self.media_type = spec.media_type
         self.sample_rate = sample_rate
-        self._codec: _Codec | None = _Codec(spec, source_rate, sample_rate)
+        self._codec: _Codec | None = _Codec(spec, source_rate, sample_rate, bit_rate)
 
     def encode(self, samples: Samples) -> bytes:
         codec = self._open()

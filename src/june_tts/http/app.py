@@ -9,16 +9,25 @@ from starlette.exceptions import HTTPException
 from june_tts.errors import JuneError
 from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
 from june_tts.http.middleware import Bodies, Key, RequestIds
-from june_tts.http.routes import fish, fish_references, health, june, openai, openai_voices
+from june_tts.http.routes import (
+    elevenlabs,
+    elevenlabs_voices,
+    fish,
+    fish_references,
+    health,
+    june,
+    openai,
+    openai_voices,
+)
 from june_tts.http.routes.pages import page_routes
 from june_tts.http.services import Services
 
-PROTECTED = ("/api/", "/v1/", "/stats")
+PROTECTED = ("/api/", "/v1/", "/v2/", "/stats")
 DESCRIPTION = """Text in, speech out, sent while it is being made.
 
 `/v1/audio/speech` is OpenAI's API, `/api/…` is June's own,
-`/v1/tts` and its neighbours are Fish's. Errors name the field, its value and what was
-expected. Every reply carries `x-request-id`."""
+`/v1/tts` and its neighbours are Fish's, `/v1/text-to-speech/…` is ElevenLabs'.
+Errors name the field, its value and what was expected. Every reply carries `x-request-id`."""
 
 
 def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
@@ -36,7 +45,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     )
     app.state.services = given
     fishes = (fish, fish_references, health)
-    apis = fishes if fish_alone else (openai, openai_voices, june, *fishes)
+    apis = fishes if fish_alone else (openai, openai_voices, june, elevenlabs, elevenlabs_voices, *fishes)
     app.state.api_routes = [route for api in apis for route in api.router.routes]
     for api in apis:
         # only for the document: the middleware is what asks for the key

@@ -47,7 +47,7 @@ class RequestIds:
 
 
 class Key:
-    """Asks for a bearer token on the paths under `protected`."""
+    """Asks for the key on the paths under `protected`: as a bearer token, or as ElevenLabs' `xi-api-key`."""
 
     def __init__(self, app: ASGIApp, *, api_key: str | None, protected: tuple[str, ...]) -> None:
         self._app = app
@@ -56,15 +56,26 @@ class Key:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._api_key and scope["path"].startswith(self._protected):
-            sent = Headers(scope=scope).get("authorization", "")
-            scheme, _, token = sent.partition(" ")
-            right = hmac.compare_digest(token.strip().encode(), self._api_key.encode())
-            if scheme.lower() != "bearer" or not right:
-                what = "wrong" if sent else "missing"
-                refusal = Unauthorized(f"the API key is {what}: send `Authorization: Bearer <key>`")
+            refusal = key_refusal(Headers(scope=scope), self._api_key)
+            if refusal:
                 await error_response(scope["path"], refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def key_refusal(headers: Headers, api_key: str) -> Unauthorized | None:
+    """What is wrong with the key in the headers; None where nothing is."""
+    authorization, xi = headers.get("authorization", ""), headers.get("xi-api-key", "")
+    scheme, _, token = authorization.partition(" ")
+    if (scheme.lower() == "bearer" and is_key(token, api_key)) or is_key(xi, api_key):
+        return None
+    what = "wrong" if authorization or xi else "missing"
+    return Unauthorized(f"the API key is {what}: send `Authorization: Bearer <key>` or `xi-api-key: <key>`")
+
+
+def is_key(sent: str, api_key: str) -> bool:
+    """In a time that does not depend on where they differ."""
+    return hmac.compare_digest(sent.strip().encode(errors="replace"), api_key.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,44 @@ MSGPACK_REPLY: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_SECONDS = {"type": "array", "items": {"type": "number"}}
+_ALIGNMENT = {
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {
+                "characters": {"type": "array", "items": {"type": "string"}},
+                "character_start_times_seconds": _SECONDS,
+                "character_end_times_seconds": _SECONDS,
+            },
+        },
+        {"type": "null"},
+    ]
+}
+_TIMED = {
+    "type": "object",
+    "properties": {
+        "audio_base64": {"type": "string", "contentEncoding": "base64"},
+        "alignment": _ALIGNMENT,
+        "normalized_alignment": _ALIGNMENT,
+    },
+    "required": ["audio_base64", "alignment", "normalized_alignment"],
+}
+
+TIMED_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Audio, and when each character is heard",
+        "content": {"application/json": {"schema": _TIMED}},
+    }
+}
+
+NDJSON_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The same, a line of JSON for each stretch of audio, sent while it is being made",
+        "content": {"application/x-ndjson": {"schema": _BINARY["schema"]}},
+    }
+}
+
 _MEANINGS = {
     400: "A field is not valid; the error names it, its value and what was expected",
     401: "The API key is missing or wrong",
@@ -72,6 +110,7 @@ _FISH = _error(
         **{"status": _NUMBER, "detail": _TEXT, "reason": _TEXT},
     }
 )
+_ELEVENLABS = _error({"detail": _error({"status": _TEXT, "message": _TEXT, "param": _MAYBE})})
 
 _ANYWHERE = (401, 405, 500)
 SPEECH = (400, 404, 408, 413, 415, 422, 502, 503)
@@ -92,6 +131,11 @@ def openai_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def fish_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same in the shape that Fish's clients read; a field that is not valid is 422 there."""
     return _refusals(_FISH, (*statuses, 422))
+
+
+def elevenlabs_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same in the shape that ElevenLabs' clients read."""
+    return _refusals(_ELEVENLABS, statuses)
 
 
 def _refusals(schema: dict[str, Any], statuses: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:

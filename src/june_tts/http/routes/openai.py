@@ -4,12 +4,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
-from june_tts.errors import InvalidRequest, UnsupportedParameter
+from june_tts.errors import UnsupportedParameter
 from june_tts.http.audio_response import AudioResponse
-from june_tts.http.errors import ModelNotFound
+from june_tts.http.models import check_model
 from june_tts.http.routes.docs import AUDIO_REPLY, SPEECH, openai_refusals
+from june_tts.http.routes.elevenlabs_voices import elevenlabs_models
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import speech_response, spoken_bytes
 from june_tts.http.sse import speech_events
@@ -72,7 +74,7 @@ async def speech(
 ) -> Response:
     """Speak a text. The audio is sent while it is being made; hanging up stops the work."""
     voice_id = body.voice if isinstance(body.voice, str) else body.voice.id
-    await _check_model(body.model, voice_id, given)
+    await check_model(body.model, voice_id, given, fit_all=ANY_ENGINE, param="model")
     if body.instructions and body.instructions.strip():
         raise UnsupportedParameter("instructions: no engine here can follow them", param="instructions")
     request = SpeechRequest(ident, body.input, voice_id, body.language, body.speed)
@@ -85,8 +87,10 @@ async def speech(
 
 
 @router.get("/models", responses=openai_refusals())
-async def models(given: Annotated[Services, Depends(services)]) -> dict[str, Any]:
-    """The model names that `/v1/audio/speech` takes."""
+async def models(request: Request, given: Annotated[Services, Depends(services)]) -> Any:
+    """The model names that `/v1/audio/speech` takes; to a caller with `xi-api-key` ElevenLabs' list."""
+    if "xi-api-key" in request.headers:
+        return elevenlabs_models(given)
     names = [*ANY_ENGINE, *(engine.name for engine in given.engines)]
     return {
         "object": "list",
@@ -95,20 +99,3 @@ async def models(given: Annotated[Services, Depends(services)]) -> dict[str, Any
             for name in names
         ],
     }
-
-
-async def _check_model(model: str, voice_id: str, given: Services) -> None:
-    """An engine's name must be the one that speaks the voice; OpenAI's names, dated or not, fit all."""
-    if model.startswith(ANY_ENGINE):
-        return
-    names = [engine.name for engine in given.engines]
-    if model not in names:
-        raise ModelNotFound(
-            f"the model {model[:60]!r} does not exist: expected one of {', '.join([*ANY_ENGINE, *names])}",
-            param="model",
-        )
-    engine = given.library.engine_for(await given.library.resolve(voice_id))
-    if engine.name != model:
-        raise InvalidRequest(
-            f"model is {model!r}: the voice {voice_id[:60]!r} is spoken by {engine.name}", param="model"
-        )
