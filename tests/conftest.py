@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.livekit_service import LiveKit, livekit_server
 from tests.services import Postgres, postgres_server
 
 # the same examples at every run of CI; on a laptop new ones are looked for
@@ -25,3 +26,20 @@ def postgres() -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres) -> str:
     """An empty database of the test's own."""
     return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def shared_livekit() -> Iterator[LiveKit]:
+    """One real livekit-server for the whole run."""
+    with livekit_server() as server:
+        yield server
+
+
+@pytest.fixture
+def livekit(shared_livekit: LiveKit) -> Iterator[LiveKit]:
+    """The server of the run, running, even where the test stops, kills or pauses it."""
+    yield shared_livekit
+    if shared_livekit.running():
+        shared_livekit.resume()
+    else:
+        shared_livekit.start()
