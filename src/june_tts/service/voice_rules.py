@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from june_tts.errors import InvalidRequest, shown
 
@@ -13,6 +14,9 @@ _LANGUAGE_CHARS = 35
 _TRANSCRIPT_CHARS = 5_000
 """Three times what a fast speaker says in the 60 seconds a recording may last."""
 _CONSENT_CHARS = 2_000
+_DESCRIPTION_CHARS = 5_000
+_MOST_TAGS = 32
+_TAG_CHARS = 64
 
 
 def checked_id(voice_id: str) -> str:
@@ -42,6 +46,24 @@ def checked_transcript(transcript: str | None) -> str | None:
 
 def checked_consent(consent: str | None) -> str | None:
     return _checked_text("consent", consent, _CONSENT_CHARS)
+
+
+def checked_description(description: str) -> str:
+    return _checked_text("description", description, _DESCRIPTION_CHARS) or ""
+
+
+def checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Without the whitespace around them, each once; blank ones are left out."""
+    found = tuple(dict.fromkeys(stripped for tag in tags if (stripped := tag.strip())))
+    if len(found) > _MOST_TAGS:
+        raise InvalidRequest(f"tags: there are {len(found)}: expected {_MOST_TAGS} at most", param="tags")
+    for tag in found:
+        if len(tag) > _TAG_CHARS or not _printable(tag):
+            raise InvalidRequest(
+                f"tags has {shown(tag)}: expected up to {_TAG_CHARS} characters and no control characters",
+                param="tags",
+            )
+    return found
 
 
 def checked_language(language: str | None) -> str | None:

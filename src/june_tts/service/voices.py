@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
+from june_tts.audio.join import joined
 from june_tts.errors import (
     CannotClone,
     EngineFailed,
@@ -17,7 +18,7 @@ from june_tts.errors import (
 )
 from june_tts.ports import Engine, VoiceStore
 from june_tts.service import voice_rules as rules
-from june_tts.types import ClonedVoice, NewVoice, RecordingReport, Voice
+from june_tts.types import ClonedVoice, NewVoice, Picture, RecordingReport, Voice, VoiceCard
 
 DEFAULT = "default"
 CLONED_LICENSE = "as agreed with the speaker"
@@ -79,6 +80,15 @@ class VoiceLibrary:
             found.setdefault(cloned.voice_id, _entry(cloned))
         return list(found.values())
 
+    def built_in(self) -> list[Voice]:
+        """The voices of the engines, in their order."""
+        return list(self._built_in().values())
+
+    async def cloned(self) -> list[ClonedVoice]:
+        """Those of the store that can be named, oldest first."""
+        there = self._built_in()
+        return [voice for voice in await self._store.list() if voice.voice_id not in there]
+
     async def resolve(self, voice_id: str | None) -> Voice:
         """The voice that speaks when a request names `voice_id`.
 
@@ -108,13 +118,17 @@ class VoiceLibrary:
         self,
         voice_id: str,
         name: str,
-        audio: bytes,
+        audio: bytes | Sequence[bytes],
         transcript: str | None = None,
         language: str | None = None,
         *,
         consent: str | None = None,
+        card: VoiceCard | None = None,
     ) -> ClonedVoice:
         """Judge a recording and keep it as a voice. Nothing is left behind unless it returns.
+
+        Args:
+            audio: a recording, or several of one speaker, which are kept as one.
 
         Raises:
             InvalidRequest: a field is not valid, or the id is taken (VoiceExists).
@@ -127,12 +141,29 @@ class VoiceLibrary:
         transcript = rules.checked_transcript(transcript)
         language = rules.checked_language(language)
         consent = rules.checked_consent(consent)
+        card = _checked(card or VoiceCard())
         await self._refuse_taken(voice_id)
-        judged = await self._judged(audio)
+        whole, judged = await self._judged([audio] if isinstance(audio, bytes) else audio)
         kept = await self._store.add(
-            NewVoice(voice_id, name, audio, transcript, language, judged.report, consent)
+            NewVoice(voice_id, name, whole, transcript, language, judged.report, consent, card)
         )
         return self._advised(kept)
+
+    async def change(self, voice_id: str, name: str | None, card: VoiceCard) -> ClonedVoice:
+        """Change what is told of a cloned voice, by its own id; what is not given stays.
+
+        Raises:
+            InvalidRequest: a field is not valid.
+            VoiceNotFound: no voice has this id.
+            VoiceReadOnly: a built-in one has it, or it is another name of a voice.
+        """
+        self._refuse_read_only(voice_id, "changed")
+        name = None if name is None else rules.checked_name(name)
+        return self._advised(await self._store.change(voice_id, name, _checked(card)))
+
+    async def cover(self, voice_id: str) -> Picture | None:
+        """The picture of a cloned voice, by its id or an alias. Raises: VoiceNotFound."""
+        return await self._store.cover(self._meant(voice_id))
 
     async def get(self, voice_id: str) -> ClonedVoice:
         """A cloned voice by its id or an alias. Raises: VoiceNotFound."""
@@ -149,10 +180,7 @@ class VoiceLibrary:
             VoiceNotFound: no voice has this id.
             VoiceReadOnly: a built-in one has it, or it is another name of a voice.
         """
-        if what := self._reserved(voice_id):
-            raise VoiceReadOnly(
-                f"{shown(voice_id)} is {what}: only cloned voices can be removed", param="voice_id"
-            )
+        self._refuse_read_only(voice_id, "removed")
         await self._store.remove(voice_id)
 
     def close(self) -> None:
@@ -199,6 +227,12 @@ class VoiceLibrary:
             return "another name of a voice"
         return "a built-in voice" if voice_id in self._built_in() else None
 
+    def _refuse_read_only(self, voice_id: str, done: str) -> None:
+        if what := self._reserved(voice_id):
+            raise VoiceReadOnly(
+                f"{shown(voice_id)} is {what}: only cloned voices can be {done}", param="voice_id"
+            )
+
     def _refuse_reserved(self, voice_id: str) -> None:
         if what := self._reserved(voice_id):
             raise VoiceExists(f"voice_id is {shown(voice_id)}, which is {what}", param="voice_id")
@@ -211,16 +245,32 @@ class VoiceLibrary:
             return
         raise VoiceExists(f"a voice with the id {shown(voice_id)} exists already", param="voice_id")
 
-    async def _judged(self, audio: bytes) -> Judged:
+    async def _judged(self, recordings: Sequence[bytes]) -> tuple[bytes, Judged]:
+        """The recordings as one, and what is heard in it."""
         if self._judging >= _JUDGED_OR_WAITING:
             raise Overloaded(
                 f"{self._judging} recordings are waiting to be judged", retry_after=_RETRY_AFTER_SECONDS
             )
         self._judging += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._judges, self._judge, audio)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._judges, self._judge_whole, recordings
+            )
         finally:
             self._judging -= 1
+
+    def _judge_whole(self, recordings: Sequence[bytes]) -> tuple[bytes, Judged]:
+        whole = joined(recordings)
+        return whole, self._judge(whole)
+
+
+def _checked(card: VoiceCard) -> VoiceCard:
+    """Raises: InvalidRequest."""
+    return replace(
+        card,
+        description=None if card.description is None else rules.checked_description(card.description),
+        tags=None if card.tags is None else rules.checked_tags(card.tags),
+    )
 
 
 def _entry(cloned: ClonedVoice) -> Voice:
