@@ -1,20 +1,18 @@
 """The one use case: checked text in, audio chunks out. HTTP, the command line and rooms all call this."""
 
-import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded, TextTooLong, UnsupportedParameter
+from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded
 from june_tts.ports import Engine
+from june_tts.service import request_rules as rules
 from june_tts.service.admission import Admission
+from june_tts.service.live import Hearing, LiveText
 from june_tts.telemetry.recorder import Recorder, Status
-from june_tts.types import AudioChunk, Capabilities, Piece, SpeechRequest, Utterance, Voice
-
-SLOWEST, FASTEST = 0.25, 4.0
-SHORTEST_PIECE = 40
-"""Characters. Shorter pieces are asked for in vain: they sound torn."""
-RANGES = {"temperature": (0.0, 2.0), "top_p": (0.0, 1.0), "repetition_penalty": (0.5, 2.0)}
+from june_tts.text import Growing
+from june_tts.types import AudioChunk, Capabilities, Piece, SpeechRequest, Utterance, Voice, Written
 
 
 class Voices(Protocol):
@@ -31,6 +29,15 @@ class Speakable(Protocol):
     def __call__(
         self, text: str, language: str, *, first_chars: int, piece_chars: int
     ) -> Iterator[Piece]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A checked request: who speaks it and how."""
+
+    utterance: Utterance
+    engine: Engine
+    able: Capabilities
 
 
 class Synthesizer:
@@ -65,64 +72,130 @@ class Synthesizer:
             Overloaded: before the first chunk.
             EngineFailed: at any time.
         """
-        try:
-            self._check(request)
-            voice = await self._voice(request)
-            engine = self._voices.engine_for(voice)
-            utterance = _utterance(request, voice, engine.capabilities())
-            pieces = self._pieces(request, utterance.language, engine.capabilities())
+        with self._refusals():
+            self._check(request.text, len(request.text))
+            order = await self._order(request)
+            pieces = _asynchronous(self._pieces(request, order))
             place = self._admission.place()
-        except (InvalidRequest, Overloaded) as refusal:
-            self._recorder.refused(refusal.code)
-            raise
         with place:
-            async with aclosing(self._speak(utterance, pieces, engine, len(request.text))) as chunks:
+            async with aclosing(self._speak(order, pieces, lambda: len(request.text))) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
+    async def speak(
+        self, request: SpeechRequest, written: AsyncIterable[Written]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        """Speak words that are still being written, as one turn; `request.text` is not looked at.
+
+        A piece is spoken as soon as its end is known, all that is there at a `Flush` and at the end. Words
+        are read when there is room for them. A turn that rests, flushed and heard, holds no place; what is
+        written then is admitted anew. Words without a sound are no error: there is no chunk then.
+
+        Closing the generator cancels the work at once; it does not close `written`.
+
+        Raises:
+            InvalidRequest: one of its kinds, before the first chunk; TextTooLong when it has become so long.
+            Overloaded: where a passage begins.
+            EngineFailed: at any time.
+        """
+        with self._refusals():
+            order = await self._order(request)
+        hearing = Hearing()
+        async with aclosing(LiveText(written, _growing(request, order), self._check, hearing)) as text:
+            while await self._begun(text):
+                async with aclosing(self._passage(order, text, hearing)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+
+    async def _begun(self, text: LiveText) -> bool:
+        with self._refusals():
+            return await text.begun()
+
+    async def _passage(
+        self, order: _Order, text: LiveText, hearing: Hearing
+    ) -> AsyncGenerator[AudioChunk, None]:
+        with self._refusals():
+            place = self._admission.place()
+        before, characters = hearing.made, text.characters
+        with place:
+            async with (
+                aclosing(text.passage()) as pieces,
+                aclosing(
+                    self._speak(order, pieces, lambda: text.characters - characters, live=True)
+                ) as chunks,
+            ):
+                async for chunk in chunks:
+                    hearing.add(chunk)
+                    yield _later(chunk, before)
+
     async def _voice(self, request: SpeechRequest) -> Voice:
-        return _inline(request) if request.references else await self._voices.resolve(request.voice_id)
+        return (
+            rules.inline_voice(request)
+            if request.references
+            else await self._voices.resolve(request.voice_id)
+        )
+
+    async def _order(self, request: SpeechRequest) -> _Order:
+        rules.check_numbers(request)
+        voice = await self._voice(request)
+        engine = self._voices.engine_for(voice)
+        able = engine.capabilities()
+        return _Order(rules.utterance(request, voice, able), engine, able)
 
     async def _speak(
-        self, utterance: Utterance, pieces: Iterator[Piece], engine: Engine, characters: int
+        self,
+        order: _Order,
+        pieces: AsyncIterable[Piece],
+        characters: Callable[[], int],
+        *,
+        live: bool = False,
     ) -> AsyncGenerator[AudioChunk, None]:
-        watch = self._recorder.begin(utterance.request_id, utterance.voice.id, engine.name, characters)
+        utterance, engine = order.utterance, order.engine
+        watch = self._recorder.begin(
+            utterance.request_id, utterance.voice.id, engine.name, None if live else characters()
+        )
         status: Status = "cancelled"
         try:
             # aclosing, not a bare `async for`: a client that hangs up must free its place now,
             # not whenever the garbage collector finds the generator
-            async with aclosing(engine.synthesize(utterance, _asynchronous(pieces))) as chunks:
+            async with aclosing(engine.synthesize(utterance, pieces)) as chunks:
                 silent = True
                 async for chunk in chunks:
                     silent = False
                     watch.chunk(chunk.samples.size / chunk.sample_rate)
                     yield chunk
-            if silent:
+            if silent and not live:
                 raise NothingToSpeak("nothing in the text makes a sound in this voice", param="text")
             status = "success"
         except Exception:
             status = "error"
             raise
         finally:
+            if live:
+                self._recorder.wrote(characters())
             watch.end(status)
 
-    def _check(self, request: SpeechRequest) -> None:
-        if len(request.text) > self._max_text_chars:
-            raise TextTooLong(
-                f"the text has {len(request.text)} characters, at most {self._max_text_chars} are accepted",
-                param="text",
-            )
-        self._check_text(request.text)
-        _in_range("speed", request.speed, SLOWEST, FASTEST)
-        for name, (low, high) in RANGES.items():
-            value = getattr(request.sampling, name)
-            if value is not None:
-                _in_range(name, value, low, high)
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Counts what is refused before it costs anything."""
+        try:
+            yield
+        except (InvalidRequest, Overloaded) as refusal:
+            self._recorder.refused(refusal.code)
+            raise
 
-    def _pieces(self, request: SpeechRequest, language: str, able: Capabilities) -> Iterator[Piece]:
+    def _check(self, text: str, characters: int) -> None:
+        rules.check_length(characters, self._max_text_chars)
+        self._check_text(text)
+
+    def _pieces(self, request: SpeechRequest, order: _Order) -> Iterator[Piece]:
         cut = self._speakable if request.normalize else self._verbatim
-        longest = min(able.piece_chars, max(SHORTEST_PIECE, request.piece_chars or able.piece_chars))
-        pieces = cut(request.text, language, first_chars=able.first_piece_chars, piece_chars=longest)
+        pieces = cut(
+            request.text,
+            order.utterance.language,
+            first_chars=order.able.first_piece_chars,
+            piece_chars=rules.longest_piece(request, order.able),
+        )
         first = next(pieces, None)
         if first is None:
             raise NothingToSpeak(
@@ -131,9 +204,21 @@ class Synthesizer:
         return _before(first, pieces)
 
 
-def _inline(request: SpeechRequest) -> Voice:
-    """The voice of recordings that came with the request; every engine that clones can speak it."""
-    return Voice(request.voice_id, "inline", "cloned", None, (), None, "as agreed with the speaker")
+def _growing(request: SpeechRequest, order: _Order) -> Growing:
+    return Growing(
+        order.utterance.language,
+        first_chars=order.able.first_piece_chars,
+        piece_chars=rules.longest_piece(request, order.able),
+        normalize=request.normalize,
+    )
+
+
+def _later(chunk: AudioChunk, seconds: float) -> AudioChunk:
+    """With the times of its passage as times of its turn."""
+    if not chunk.words or not seconds:
+        return chunk
+    words = (replace(word, start=word.start + seconds, end=word.end + seconds) for word in chunk.words)
+    return replace(chunk, words=tuple(words))
 
 
 def _before(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
@@ -144,34 +229,3 @@ def _before(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
 async def _asynchronous(pieces: Iterator[Piece]) -> AsyncIterator[Piece]:
     for piece in pieces:
         yield piece
-
-
-def _in_range(name: str, value: float, low: float, high: float) -> None:
-    if not math.isfinite(value) or not low <= value <= high:
-        raise InvalidRequest(f"{name} is {value}: expected a number from {low:g} to {high:g}", param=name)
-
-
-def _utterance(request: SpeechRequest, voice: Voice, able: Capabilities) -> Utterance:
-    for name in sorted(request.sampling.given() - able.parameters):
-        offered = ", ".join(sorted(able.parameters)) or "none"
-        raise UnsupportedParameter(
-            f"{name}: the engine {able.engine}, which speaks {voice.id}, has no such parameter "
-            f"(it has: {offered})",
-            param=name,
-        )
-    language = _language(request.language, voice, able)
-    return Utterance(request.request_id, voice, language, request.speed, request.sampling, request.references)
-
-
-def _language(asked: str | None, voice: Voice, able: Capabilities) -> str:
-    """The voice's own tag that matches: "en" is spoken as "en-US" by a voice that has no other English."""
-    spoken = voice.languages or able.languages
-    if not asked:
-        return spoken[0]
-    wanted = asked.replace("_", "-").lower()
-    for tag in spoken:
-        if tag.lower() == wanted or tag.lower().startswith(f"{wanted}-"):
-            return tag
-    raise InvalidRequest(
-        f"language is {asked[:40]!r}: the voice {voice.id} speaks {', '.join(spoken)}", param="language"
-    )

@@ -38,27 +38,37 @@ class Recorder:
         self.totals.refused += 1
         self._metrics.refused.labels(code).inc()
 
-    def begin(self, request_id: str, voice_id: str, engine: str, characters: int) -> "Watch":
-        """A stream was admitted; call `end` on what is returned exactly once."""
+    def begin(self, request_id: str, voice_id: str, engine: str, characters: int | None) -> "Watch":
+        """A stream was admitted; call `end` on what is returned exactly once.
+
+        `characters`: None while the text is still being written; say so with `wrote` when it is known.
+        """
         self.totals.requests += 1
         self.totals.active += 1
-        self.totals.characters += characters
         self._metrics.active.inc()
+        if characters is not None:
+            self.wrote(characters)
+        return Watch(self, self._metrics, request_id, voice_id, engine, live=characters is None)
+
+    def wrote(self, characters: int) -> None:
+        """How long a stream's text is."""
+        self.totals.characters += characters
         self._metrics.text_length.observe(characters)
-        return Watch(self, self._metrics, request_id, voice_id, engine)
 
 
 class Watch:
     """One stream. All times in seconds."""
 
     def __init__(
-        self, recorder: Recorder, metrics: Metrics, request_id: str, voice_id: str, engine: str
+        self, recorder: Recorder, metrics: Metrics, request_id: str, voice_id: str, engine: str, *, live: bool
     ) -> None:
+        """`live`: its text is still being written, so that its duration says nothing of the engine."""
         self._recorder = recorder
         self._metrics = metrics
         self._request_id = request_id
         self._voice_id = voice_id
         self._engine = engine
+        self._live = live
         self._began = time.monotonic()
         self._first: float | None = None
         self._last = self._began
@@ -85,7 +95,7 @@ class Watch:
         self._metrics.active.dec()
         self._metrics.requests.labels(label, status).inc()
         self._total(status, took)
-        if status == "success":
+        if status == "success" and not self._live:
             self._metrics.latency.labels(label).observe(took)
             if self._audio:
                 self._metrics.rtf.labels(self._engine).observe(took / self._audio)

@@ -1,7 +1,8 @@
 """Text to speakable pieces: normalise and split. Pure functions."""
 
 from june_tts.text.characters import check_text
+from june_tts.text.growing import Growing
 from june_tts.text.speech import normalize, speakable, verbatim
 from june_tts.text.tidy import has_speech
 
-__all__ = ["check_text", "has_speech", "normalize", "speakable", "verbatim"]
+__all__ = ["Growing", "check_text", "has_speech", "normalize", "speakable", "verbatim"]

@@ -33,6 +33,8 @@ class Block:
     text: str
     border: Border
     """What it ends at."""
+    within_line: bool = False
+    """It begins in the middle of a line, where no sign marks a list or a heading."""
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -45,7 +47,7 @@ def blocks(text: str) -> Iterator[Block]:
             yield Block("", "paragraph" if text.find("\n", start, heard) >= 0 else "space")
             start = heard
             continue
-        cut, border = _best(text[start : start + size])
+        cut, border = last_border(text[start : start + size])
         if not cut:
             cut, border = hard_cut(text[start : start + size + 1], size), "hard"
         # the window may have ended within the blank lines
@@ -55,8 +57,8 @@ def blocks(text: str) -> Iterator[Block]:
     yield Block(text[start:], "end")
 
 
-def _best(window: str) -> tuple[int, Border]:
-    """The last border of the best kind in the window; 0 where there is none."""
+def last_border(window: str) -> tuple[int, Border]:
+    """The last border of the best kind in the window, 0 where there is none."""
     least = int(len(window) * _SHORTEST)
     if cut := _last(_PARAGRAPH, window, least):
         return cut, "paragraph"

@@ -33,14 +33,16 @@ _STRONG = re.compile(r"\*{2,}|_{2,}|~{2}|`+")
 _EMPHASIS = re.compile(r"(?<![\w*])[*_](?=[^\s*_])|(?<=[^\s*_])[*_](?![\w*])")
 
 
-def strip_markdown(text: str) -> str:
+def strip_markdown(text: str, *, within_line: bool = False) -> str:
     """Plain text: soft line breaks become spaces, headings and list items end as sentences do.
 
-    Paragraphs stay separated by one blank line.
+    Paragraphs stay separated by one blank line. `within_line`: it begins in the middle of a line.
     """
     if "\n" not in text and not re.search(r"[*_`#<>|\[\]~&\\=+\u2022-]|^\s*\d", text):
         return text
-    return _join([_line(line) for line in _inline_html(text).split("\n")])
+    first, *others = _inline_html(text).split("\n")
+    begun = ("text", _inline(first)) if within_line and first.strip() else _line(first)
+    return _join([begun, *map(_line, others)])
 
 
 def _inline_html(text: str) -> str:

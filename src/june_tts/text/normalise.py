@@ -15,9 +15,9 @@ _READS_DIGITS = {"ja"}
 _WHOLE = re.compile(r"(?<![\w.,:/+-])\d{1,15}(?![\w\xba\xaa\xb0%]|[.,:/-]\S|\.)")
 
 
-def normalize_block(text: str, language: str) -> str:
+def normalize_block(text: str, language: str, *, within_line: bool = False) -> str:
     """Words and punctuation, one paragraph per line. Cost grows with the square of the length at worst."""
-    text = strip_markdown(clean(text))
+    text = strip_markdown(clean(text), within_line=within_line)
     base = language.replace("_", "-").split("-")[0].lower()
     if base == "en":
         text = say_english(text, language)

@@ -46,19 +46,20 @@ def _normalized(text: str, language: str) -> Iterator[str]:
     """Stretches of words, each ending with what separates it from the next one."""
     held, joint = "", ""
     for block in blocks(text):
-        words = _words(block, language)
-        if words:
+        spoken = words(block, language)
+        if spoken:
             if held:
                 yield held + joint
-            held, joint = words, ""
+            held, joint = spoken, ""
         joint = _JOINTS.get(block.border, " ") if joint != "\n" else joint
     if held:
         yield close(held)
 
 
-def _words(block: Block, language: str) -> str:
+def words(block: Block, language: str) -> str:
+    """One block in words, one paragraph per line; empty where it has no sound."""
     if not has_speech(block.text):
         return ""
-    lines = normalize_block(block.text, language).split("\n")
-    closed = len(lines) if block.border == "paragraph" else len(lines) - 1
+    lines = normalize_block(block.text, language, within_line=block.within_line).split("\n")
+    closed = len(lines) if block.border in ("paragraph", "end") else len(lines) - 1
     return "\n".join(close(line) if i < closed else line for i, line in enumerate(lines))
