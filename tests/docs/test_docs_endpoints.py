@@ -36,14 +36,21 @@ def operations(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def fields(found: dict[str, Any], operation: dict[str, Any]) -> dict[str, str]:
     """Each field and parameter with its default as the page writes it."""
-    named = {parameter["name"]: "required" for parameter in operation.get("parameters", [])}
+    named = {
+        parameter["name"]: "required" if parameter.get("required") else written(parameter["schema"])
+        for parameter in operation.get("parameters", [])
+    }
     for content in operation.get("requestBody", {}).get("content", {}).values():
         schema = found["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
         for name, field in schema["properties"].items():
-            value = field.get("default")
-            default = "–" if value is None else f"`{json.dumps(value)}`"
-            named[name] = "required" if name in schema.get("required", ()) else default
+            named[name] = "required" if name in schema.get("required", ()) else written(field)
     return named
+
+
+def written(field: dict[str, Any]) -> str:
+    """A default as the page writes it."""
+    value = field.get("default")
+    return "–" if value is None else f"`{json.dumps(value)}`"
 
 
 async def test_every_route_is_documented_and_no_other() -> None:

@@ -41,11 +41,14 @@ class Encoder(Protocol):
         ...
 
 
-def open_encoder(format: Format, source_rate: int, sample_rate: int | None = None) -> Encoder:
+def open_encoder(
+    format: Format, source_rate: int, sample_rate: int | None = None, bit_rate: int | None = None
+) -> Encoder:
     """An encoder for speech at `source_rate` Hz.
 
     Args:
         sample_rate: Hz of the encoded audio; None picks the source's, or the next one that the format has.
+        bit_rate: bits per second of a lossy codec, one that it has at this sample rate; None: the format's.
 
     Raises:
         InvalidRequest: the format is unknown or cannot have this sample rate.
@@ -59,7 +62,7 @@ def open_encoder(format: Format, source_rate: int, sample_rate: int | None = Non
             )
         header = stream_header(rate) if format == "wav" else b""
         return PcmEncoder(MEDIA_TYPES[format], rate, resampler, _to_bytes, header)
-    return CodecEncoder(FORMATS[format], source_rate, rate)
+    return CodecEncoder(FORMATS[format], source_rate, rate, bit_rate)
 
 
 class PcmEncoder:

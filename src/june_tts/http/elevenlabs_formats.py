@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from june_tts.audio.codec import CodecEncoder
 from june_tts.audio.encode import Encoder, open_encoder
-from june_tts.audio.formats import FORMATS, MEDIA_TYPES
+from june_tts.audio.formats import MEDIA_TYPES
 from june_tts.errors import InvalidRequest, shown
 from june_tts.types import Format
 
@@ -30,9 +29,7 @@ class Output:
 
     def encoder(self, source_rate: int) -> Encoder:
         """An encoder for speech at `source_rate` Hz."""
-        if self.bit_rate is None:
-            return open_encoder(self.format, source_rate, self.sample_rate)
-        return CodecEncoder(FORMATS[self.format], source_rate, self.sample_rate, self.bit_rate)
+        return open_encoder(self.format, source_rate, self.sample_rate, self.bit_rate)
 
 
 def _outputs() -> Mapping[str, Output]:
@@ -43,6 +40,7 @@ def _outputs() -> Mapping[str, Output]:
     for rate, kbits in ((22_050, (32,)), (24_000, (48,)), (44_100, (32, 64, 96, 128, 192))):
         found |= {f"mp3_{rate}_{kbit}": Output("mp3", rate, kbit * 1000) for kbit in kbits}
     found |= {f"opus_48000_{k}": Output("opus", 48_000, k * 1000) for k in (32, 64, 96, 128, 192)}
+    found |= {"ulaw_8000": Output("ulaw", 8_000), "alaw_8000": Output("alaw", 8_000)}
     return MappingProxyType(found)
 
 

@@ -79,6 +79,13 @@ async def test_every_container_opens_in_a_player_and_has_the_rate_of_its_name(na
     assert sum(f.samples for f in frames) / frames[0].sample_rate == pytest.approx(SECONDS, rel=0.15)
 
 
+@pytest.mark.parametrize("name", ["ulaw_8000", "alaw_8000"])
+async def test_telephony_has_a_byte_for_each_of_8000_samples_a_second(name: str) -> None:
+    async with fake_server() as server:
+        reply = await speak(server, format=name)
+    assert len(reply.content) / 8_000 == pytest.approx(SECONDS, rel=0.15)
+
+
 async def test_more_bits_are_more_bytes() -> None:
     async with fake_server() as server:
         for codec in ("mp3_44100", "opus_48000"):
