@@ -9,7 +9,6 @@ from fastapi import FastAPI
 
 from june_tts.audio.judge import judge
 from june_tts.engine.fake import FakeCodec, FakeEngine
-from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.http.app import create_app
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
@@ -77,7 +76,6 @@ async def fake_server(
         stall_seconds=stall_seconds,
         references=references or LibraryReferences(library),
         codec=codec,
-        codes=ReferenceCodes(codec),
     )
     app = create_app(services)
     transport = httpx.ASGITransport(app)

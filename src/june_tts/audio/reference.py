@@ -1,4 +1,4 @@
-"""A recording made ready to be spoken like: its speech alone, at the rate of the codec."""
+"""A recording at the rate of the codec: all of it, or made ready to be spoken like, its speech alone."""
 
 import numpy as np
 
@@ -38,6 +38,13 @@ def reference(data: bytes, sample_rate: int, *, whole: bool) -> Samples:
         samples = samples[: cut(samples, rate)]
     resampler = Resampler(rate, sample_rate)
     return np.concatenate([resampler.feed(samples), resampler.finish()])
+
+
+def recording(data: bytes, sample_rate: int) -> Samples:
+    """All of a recording, mono at `sample_rate` Hz. Blocks. Raises: as `reference`."""
+    whole = decode(data, max_seconds=MOST_SECONDS)
+    resampler = Resampler(whole.sample_rate, sample_rate)
+    return np.concatenate([resampler.feed(whole.samples), resampler.finish()])
 
 
 def cut(samples: Samples, rate: int, longest: float = LONGEST_SECONDS) -> int:

@@ -101,12 +101,7 @@ class FakeCodec:
     codebooks = 10
     samples_per_frame = 2048
 
-    def __init__(self) -> None:
-        self.encoded = 0
-        """Recordings so far."""
-
     async def encode(self, samples: Samples) -> NDArray[np.int32]:
-        self.encoded += 1
         padded = np.pad(samples, (0, -samples.size % self.samples_per_frame))
         loud = np.abs(padded).reshape(-1, self.samples_per_frame).max(axis=1)
         return np.tile((loud.clip(0, 1) * 1023).astype(np.int32), (self.codebooks, 1))

@@ -6,7 +6,6 @@ from time import time
 
 from starlette.requests import Request
 
-from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission
@@ -35,8 +34,6 @@ class Services:
     """What `reference_id` of Fish's API means."""
     codec: VoiceCodec | None = None
     """Of the engine that speaks in codes, where there is one."""
-    codes: ReferenceCodes | None = None
-    """Recordings to its codes, each encoded once."""
     livekit_url: str | None = None
     started_at: float = field(default_factory=time)
     """Wall clock, seconds since 1970."""

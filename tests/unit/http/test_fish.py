@@ -16,8 +16,7 @@ import soundfile
 from tests.fake_server import MAX_CHARS, FakeServer, fake_server
 
 from june_tts.audio.wav import HEADER_BYTES
-from june_tts.engine.fake import SECONDS_PER_CHARACTER, FakeCodec, FakeEngine
-from june_tts.engine.reference_codes import ReferenceCodes
+from june_tts.engine.fake import SECONDS_PER_CHARACTER, FakeEngine
 from june_tts.http.fish_body import MOST_ITEMS
 from june_tts.types import InlineReference
 
@@ -29,9 +28,10 @@ SECONDS = len(TEXT) * SECONDS_PER_CHARACTER
 MSGPACK = {"Content-Type": "application/msgpack"}
 
 
-def recording(seconds: float = 4.0, pitch: float = 150.0) -> bytes:
-    """A WAV file at 16 kHz."""
+def recording(seconds: float = 4.0, pitch: float = 150.0, silence: float = 0.0) -> bytes:
+    """A WAV file at 16 kHz, `silence` seconds of it before the tone."""
     tone = 0.3 * np.sin(2 * np.pi * pitch * np.arange(int(seconds * 16_000)) / 16_000)
+    tone = np.concatenate([np.zeros(int(silence * 16_000)), tone])
     out = io.BytesIO()
     soundfile.write(out, tone, 16_000, format="WAV")
     return out.getvalue()
@@ -303,18 +303,16 @@ async def test_health_answers_to_both_methods(method: str) -> None:
     assert (reply.status_code, reply.json()) == (200, {"status": "ok"})
 
 
-async def test_recordings_become_codes_and_each_is_encoded_once() -> None:
-    codec = FakeCodec()
-    loud, quiet = recording(1.0), recording(0.5, pitch=300)
-    async with fake_server(codec=codec) as server:
+async def test_recordings_become_codes_of_all_that_is_in_them() -> None:
+    loud, quiet = recording(1.0), recording(1.0, pitch=300, silence=2.0)
+    async with fake_server() as server:
         body = msgpack.packb({"audios": [loud, quiet, loud]})
         reply = await server.http.post("/v1/vqgan/encode", content=body, headers=MSGPACK)
         assert reply.headers["content-type"] == "application/msgpack"
         tokens = msgpack.unpackb(reply.content)["tokens"]
-    assert codec.encoded == 2
     assert tokens[0] == tokens[2] != tokens[1]
     assert [len(rows) for rows in tokens] == [10, 10, 10]
-    assert len(tokens[0][0]) == -(-44_100 // 2048)
+    assert [len(rows[0]) for rows in tokens] == [-(-seconds * 44_100 // 2048) for seconds in (1, 3, 1)]
 
 
 async def test_codes_become_float16_samples() -> None:
@@ -349,36 +347,6 @@ async def test_a_recording_that_is_none_is_refused() -> None:
     async with fake_server() as server:
         reply = await server.http.post("/v1/vqgan/encode", json={"audios": ["AAAAAAAA"]})
     assert "expected a recording" in refused(reply, 400)
-
-
-class SlowCodec(FakeCodec):
-    async def encode(self, samples: Any) -> Any:
-        await asyncio.sleep(0.05)
-        return await super().encode(samples)
-
-
-async def test_two_who_bring_the_same_recording_wait_for_one_encoding() -> None:
-    codec = SlowCodec()
-    codes = ReferenceCodes(codec)
-    first = asyncio.create_task(codes.codes(recording()))
-    second = asyncio.create_task(codes.codes(recording()))
-    await asyncio.sleep(0.02)
-    first.cancel()
-    assert (await second).shape[0] == 10
-    assert codec.encoded == 1
-
-
-async def test_the_codes_that_were_asked_for_longest_ago_are_given_up_first() -> None:
-    codec = FakeCodec()
-    one, two, three = (recording(1.0, pitch) for pitch in (150, 300, 450))
-    size = (await ReferenceCodes(codec).codes(one)).nbytes
-    codes = ReferenceCodes(codec, kept_bytes=2 * size)
-    codec.encoded = 0
-    for audio in (one, two, one, three, one):
-        await codes.codes(audio)
-    assert codec.encoded == 3
-    await codes.codes(two)
-    assert codec.encoded == 4
 
 
 async def test_without_a_codec_the_codes_are_not_configured() -> None:

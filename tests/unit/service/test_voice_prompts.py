@@ -235,6 +235,24 @@ async def test_a_recording_that_comes_with_each_request_is_encoded_once() -> Non
     assert len(coder.encoded) == 2
 
 
+async def test_two_who_bring_the_same_recording_wait_for_one_encoding() -> None:
+    coder = Coder(seconds=0.1)
+    made = prompts(await shelf(), coder)
+    first, second = (asyncio.create_task(made.inline(InlineReference(b"four", ""))) for _ in range(2))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    assert (await second)[1].shape == (10, 4)
+    assert len(coder.encoded) == 1
+
+
+async def test_recordings_that_were_brought_longest_ago_are_given_up_first() -> None:
+    coder = Coder()
+    made = prompts(await shelf(), coder, most_kept=2)
+    for audio in (b"1", b"22", b"1", b"333", b"1", b"22"):
+        await made.inline(InlineReference(audio, "words"))
+    assert coder.encoded == [1, 2, 3, 2]
+
+
 async def test_closing_tells_those_who_wait_and_those_who_come() -> None:
     made = prompts(await shelf("ada"), Coder(seconds=30))
     waiting = asyncio.create_task(made.prompt("ada"))

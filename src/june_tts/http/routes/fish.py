@@ -1,5 +1,6 @@
 """Fish's API as fish-speech's `tools/api_server` has it: `/v1/tts`, `/v1/vqgan`, `/v1/health`."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,8 +14,8 @@ from starlette.responses import Response
 
 from june_tts.audio.encode import Encoder, open_encoder
 from june_tts.audio.formats import MEDIA_TYPES
+from june_tts.audio.reference import recording
 from june_tts.audio.wav import state_length
-from june_tts.engine.reference_codes import ReferenceCodes
 from june_tts.errors import InvalidRequest, NotConfigured, TextTooLong
 from june_tts.http.audio_response import AudioResponse
 from june_tts.http.fish_body import FishRoute
@@ -75,16 +76,16 @@ async def tts(body: TTSBody, given: Given, ident: Annotated[str, Depends(request
 
 @router.post("/vqgan/encode", responses=MSGPACK_REPLY | fish_refusals(*UPLOAD, 502), response_class=Response)
 async def encode(body: EncodeBody, given: Given) -> Response:
-    """Recordings to codes, as the engine sees them: msgpack, one list of rows for each."""
-    _, codes = _fish(given)
-    made = [(await codes.codes(audio)).tolist() for audio in body.audios]
+    """Recordings to codes, silences and all: msgpack, one list of rows for each."""
+    codec = _codec(given)
+    made = [(await _encoded(codec, audio)).tolist() for audio in body.audios]
     return _packed({"tokens": made})
 
 
 @router.post("/vqgan/decode", responses=MSGPACK_REPLY | fish_refusals(*UPLOAD, 502), response_class=Response)
 async def decode(body: DecodeBody, given: Given) -> Response:
     """Codes to sound: msgpack, one string of little-endian float16 samples at 44,100 Hz for each."""
-    codec, _ = _fish(given)
+    codec = _codec(given)
     rows = [_codes(tokens, at, codec.codebooks) for at, tokens in enumerate(body.tokens)]
     made = [(await codec.decode(codes)).astype("<f2").tobytes() for codes in rows]
     return _packed({"audios": made})
@@ -155,11 +156,16 @@ def _codes(rows: Sequence[Sequence[int]], at: int, codebooks: int) -> NDArray[np
     return np.array(rows, np.int32)
 
 
-def _fish(given: Services) -> tuple[VoiceCodec, ReferenceCodes]:
+async def _encoded(codec: VoiceCodec, audio: bytes) -> NDArray[np.int32]:
+    """Not kept: who asks for codes has them. What the engine speaks like is kept by `VoicePrompts`."""
+    return await codec.encode(await asyncio.to_thread(recording, audio, codec.sample_rate))
+
+
+def _codec(given: Services) -> VoiceCodec:
     """Raises: NotConfigured, where no engine speaks in codes."""
-    if given.codec is None or given.codes is None:
+    if given.codec is None:
         raise NotConfigured("no engine here speaks in codes: load the Fish engine")
-    return given.codec, given.codes
+    return given.codec
 
 
 def _packed(reply: dict[str, Any]) -> Response:
