@@ -30,7 +30,7 @@ class VoiceSettings(BaseModel):
     )
 
 
-class SpeechBody(BaseModel):
+class ElevenLabsBody(BaseModel):
     model_config = ConfigDict(
         extra="ignore",
         protected_namespaces=(),

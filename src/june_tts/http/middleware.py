@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from june_tts.errors import BodyTooLarge, BodyTooSlow, JuneError, Unauthorized
@@ -19,6 +19,9 @@ UPLOADS = (
     *("/v1/tts", "/v1/vqgan/encode", "/v1/vqgan/decode", "/v1/references/add"),
 )
 """Paths whose bodies may have recordings in them."""
+CALLS = ("http", "websocket")
+REPLIES = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+"""What has the headers of a reply; the last one refuses a handshake."""
 FORM_BYTES = 65_536
 """Room for the fields that come beside an uploaded file."""
 
@@ -30,7 +33,7 @@ class RequestIds:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in CALLS:
             await self._app(scope, receive, send)
             return
         offered = Headers(scope=scope).get("x-request-id", "")
@@ -38,7 +41,7 @@ class RequestIds:
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in REPLIES:
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
@@ -47,7 +50,10 @@ class RequestIds:
 
 
 class Key:
-    """Asks for the key on the paths under `protected`: as a bearer token, or as ElevenLabs' `xi-api-key`."""
+    """Asks for the key on the paths under `protected`: as a bearer token, or as ElevenLabs' `xi-api-key`.
+
+    A socket's may be in its query, by the same names: browsers cannot send headers with a handshake.
+    """
 
     def __init__(self, app: ASGIApp, *, api_key: str | None, protected: tuple[str, ...]) -> None:
         self._app = app
@@ -55,27 +61,29 @@ class Key:
         self._protected = protected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._api_key and scope["path"].startswith(self._protected):
-            refusal = key_refusal(Headers(scope=scope), self._api_key)
+        if scope["type"] in CALLS and self._api_key and scope["path"].startswith(self._protected):
+            refusal = _refusal(_sent(scope), self._api_key)
             if refusal:
                 await error_response(scope["path"], refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def key_refusal(headers: Headers, api_key: str) -> Unauthorized | None:
-    """What is wrong with the key in the headers; None where nothing is."""
-    authorization, xi = headers.get("authorization", ""), headers.get("xi-api-key", "")
+def _sent(scope: Scope) -> tuple[str, str]:
+    """Bearer token and `xi-api-key`, each empty where it is missing."""
+    headers = Headers(scope=scope)
+    query = QueryParams(scope["query_string"]) if scope["type"] == "websocket" else QueryParams()
+    authorization = headers.get("authorization") or query.get("authorization") or ""
     scheme, _, token = authorization.partition(" ")
-    if (scheme.lower() == "bearer" and is_key(token, api_key)) or is_key(xi, api_key):
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return bearer, (headers.get("xi-api-key") or query.get("xi-api-key") or "").strip()
+
+
+def _refusal(sent: tuple[str, str], api_key: str) -> Unauthorized | None:
+    if any(hmac.compare_digest(key.encode(errors="replace"), api_key.encode()) for key in sent):
         return None
-    what = "wrong" if authorization or xi else "missing"
+    what = "wrong" if any(sent) else "missing"
     return Unauthorized(f"the API key is {what}: send `Authorization: Bearer <key>` or `xi-api-key: <key>`")
-
-
-def is_key(sent: str, api_key: str) -> bool:
-    """In a time that does not depend on where they differ."""
-    return hmac.compare_digest(sent.strip().encode(errors="replace"), api_key.encode())
 
 
 @dataclass(frozen=True, slots=True)

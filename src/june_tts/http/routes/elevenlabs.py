@@ -14,7 +14,7 @@ from june_tts.http.audio_response import AudioResponse
 from june_tts.http.elevenlabs_alignment import Words, characters, in_seconds
 from june_tts.http.elevenlabs_formats import DEFAULT, Output, output
 from june_tts.http.elevenlabs_request import Wish, speech_request
-from june_tts.http.elevenlabs_schema import SpeechBody
+from june_tts.http.elevenlabs_schema import ElevenLabsBody
 from june_tts.http.routes.docs import AUDIO_REPLY, NDJSON_REPLY, SPEECH, TIMED_REPLY, elevenlabs_refusals
 from june_tts.http.services import Services, request_id, services
 from june_tts.service.rendering import render
@@ -41,7 +41,7 @@ Latency = Annotated[
 @router.post("/stream", responses=AUDIO_REPLY | elevenlabs_refusals(*SPEECH), response_class=Response)
 async def speak(
     voice_id: VoiceId,
-    body: SpeechBody,
+    body: ElevenLabsBody,
     given: Given,
     ident: Ident,
     output_format: OutputFormat = DEFAULT,
@@ -59,7 +59,7 @@ async def speak(
 )
 async def speak_timed(
     voice_id: VoiceId,
-    body: SpeechBody,
+    body: ElevenLabsBody,
     given: Given,
     ident: Ident,
     output_format: OutputFormat = DEFAULT,
@@ -77,7 +77,7 @@ async def speak_timed(
 )
 async def stream_timed(
     voice_id: VoiceId,
-    body: SpeechBody,
+    body: ElevenLabsBody,
     given: Given,
     ident: Ident,
     output_format: OutputFormat = DEFAULT,
@@ -90,7 +90,7 @@ async def stream_timed(
     return AudioResponse(lines, media_type="application/x-ndjson", stall_seconds=given.stall_seconds)
 
 
-async def _request(voice_id: str, body: SpeechBody, ident: str, given: Services) -> SpeechRequest:
+async def _request(voice_id: str, body: ElevenLabsBody, ident: str, given: Services) -> SpeechRequest:
     wish = Wish(voice_id, body.model_id, body.language_code, body.speed, body.seed, body.normalize)
     return await speech_request(wish, body.text, ident, given)
 
