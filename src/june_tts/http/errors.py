@@ -1,9 +1,11 @@
 """One error tree to HTTP: a status per code, and the shape that each API's clients read."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -175,7 +177,7 @@ async def on_unexpected(request: Request, _: Exception) -> Response:
 
 def _explain(request: Request, error: RequestValidationError) -> JuneError:
     """The first thing wrong, by field, value and expectation. Long values are cut, text is not repeated."""
-    first = _first(error)
+    first = _first(error.errors(), 2)
     top, *below = first["loc"][1:] or ("body",)
     place = [str(top), *(str(part) for part in below if part not in UNION_TAGS)]
     kind = first["type"]
@@ -185,7 +187,17 @@ def _explain(request: Request, error: RequestValidationError) -> JuneError:
         return UnsupportedMediaType(
             f"Content-Type is {sent_type(request)[:80] or 'none'!r}: expected application/json"
         )
-    name, param = ".".join(place), place[0][:60]
+    return _field(first, place)
+
+
+def refusal(found: ValidationError) -> InvalidRequest:
+    """The first thing wrong with fields that came in a message of a socket."""
+    first = _first(found.errors(), 1)
+    return _field(first, [str(part) for part in first["loc"] if part not in UNION_TAGS] or ["request"])
+
+
+def _field(first: Any, place: list[str]) -> InvalidRequest:
+    name, param, kind = ".".join(place), place[0][:60], first["type"]
     if kind == "missing":
         return InvalidRequest(f"{name} is missing", param=param)
     if kind == "extra_forbidden":
@@ -194,11 +206,13 @@ def _explain(request: Request, error: RequestValidationError) -> JuneError:
     return InvalidRequest(f"{name}{shown}: {_lower(first['msg'])}", param=param)
 
 
-def _first(error: RequestValidationError) -> Any:
-    """Of a field that may be one of two things, what came nearest: `id is empty`, not `expected a string`."""
-    found = error.errors()
+def _first(found: Sequence[Any], top: int) -> Any:
+    """Of a field that may be one of two things, what came nearest: `id is empty`, not `expected a string`.
+
+    `top`: how many names lead to the field.
+    """
     return max(
-        (one for one in found if one["loc"][:2] == found[0]["loc"][:2]), key=lambda one: len(one["loc"])
+        (one for one in found if one["loc"][:top] == found[0]["loc"][:top]), key=lambda one: len(one["loc"])
     )
 
 
