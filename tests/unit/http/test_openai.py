@@ -191,6 +191,17 @@ async def test_models_and_voices_are_listed() -> None:
     assert [(voice["id"], voice["name"]) for voice in voices["voices"]] == [("fake", "Fake")]
 
 
+async def test_a_model_can_be_asked_for_by_its_name() -> None:
+    async with fake_server() as server:
+        listed = (await server.http.get("/v1/models")).json()["data"]
+        one = await server.http.get(f"/v1/models/{listed[1]['id']}")
+        unknown = await server.http.get("/v1/models/gpt-9")
+    assert one.json() == listed[1]
+    assert unknown.status_code == 404
+    assert unknown.json()["error"]["code"] == "model_not_found"
+    assert "gpt-9" in unknown.json()["error"]["message"]
+
+
 async def test_an_engines_name_as_model_must_fit_the_voice() -> None:
     async with fake_server() as server:
         assert (await speak(server, model="fake")).status_code == 200

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from june_tts.errors import UnsupportedParameter
+from june_tts.errors import UnsupportedParameter, shown
 from june_tts.http.audio_response import AudioResponse
+from june_tts.http.errors import ModelNotFound
 from june_tts.http.models import check_model
 from june_tts.http.routes.docs import AUDIO_REPLY, SPEECH, openai_refusals
 from june_tts.http.routes.elevenlabs_voices import elevenlabs_models
@@ -91,11 +92,20 @@ async def models(request: Request, given: Annotated[Services, Depends(services)]
     """The model names that `/v1/audio/speech` takes; to a caller with `xi-api-key` ElevenLabs' list."""
     if "xi-api-key" in request.headers:
         return elevenlabs_models(given)
-    names = [*ANY_ENGINE, *(engine.name for engine in given.engines)]
-    return {
-        "object": "list",
-        "data": [
-            {"id": name, "object": "model", "created": int(given.started_at), "owned_by": "june-tts"}
-            for name in names
-        ],
-    }
+    return {"object": "list", "data": [_model(name, given) for name in _names(given)]}
+
+
+@router.get("/models/{model}", responses=openai_refusals(404))
+async def model(model: str, given: Annotated[Services, Depends(services)]) -> dict[str, Any]:
+    """One of the model names, each as the list has it."""
+    if model not in _names(given):
+        raise ModelNotFound(f"the model {shown(model, 60)} does not exist", param="model")
+    return _model(model, given)
+
+
+def _names(given: Services) -> list[str]:
+    return [*ANY_ENGINE, *(engine.name for engine in given.engines)]
+
+
+def _model(name: str, given: Services) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": int(given.started_at), "owned_by": "june-tts"}

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
@@ -31,6 +31,9 @@ async def add(
     consent: Annotated[str, Form(description="Who agreed to the cloning, in words or as an id.")],
     audio_sample: Annotated[UploadFile, File(description="3 to 60 s of speech.")],
     ref_text: Annotated[str | None, Form(description="The words that are spoken in it.")] = None,
+    type: Annotated[
+        Literal["audio_sample"], Form(description="How it is made: nothing here makes one of a prompt.")
+    ] = "audio_sample",
 ) -> dict[str, Any]:
     """Add a voice from a recording."""
     if not consent.strip():
@@ -38,7 +41,9 @@ async def add(
     kept = await given.library.clone(
         _slug(name), name, await audio_sample.read(), ref_text, None, consent=consent
     )
-    return {"object": "audio.voice", "id": kept.voice_id, **cloned_json(kept)}
+    # the SDK's type has seconds where June's own API has ISO 8601
+    created = {"created_at": int(kept.created_at.timestamp()), "type": type}
+    return {"object": "audio.voice", "id": kept.voice_id, **cloned_json(kept), **created}
 
 
 @router.delete("/{voice_id}", responses=openai_refusals(*REMOVAL))
