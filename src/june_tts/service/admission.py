@@ -1,5 +1,6 @@
 """A bounded number of streams at once; one more is refused at once rather than queued without limit."""
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -12,8 +13,17 @@ class Admission:
     def __init__(self, max_streams: int) -> None:
         self._max = max_streams
         self.active = 0
-        self.draining = False
+        self.draining_since: float | None = None
+        """`time.monotonic()` of the beginning of the end."""
+
+    @property
+    def draining(self) -> bool:
         """Set on shutdown: what plays may finish, nothing new is admitted."""
+        return self.draining_since is not None
+
+    @draining.setter
+    def draining(self, value: bool) -> None:
+        self.draining_since = time.monotonic() if value else None
 
     def place(self) -> AbstractContextManager[None]:
         """Take a place now, and give it back on leaving the context that is returned.

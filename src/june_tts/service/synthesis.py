@@ -64,6 +64,17 @@ class Synthesizer:
         """Of the engine that would speak it. Raises: VoiceNotFound, CannotClone, StoreUnavailable."""
         return self._voices.engine_for(await self._voice(request)).capabilities()
 
+    async def check(self, request: SpeechRequest) -> Voice:
+        """Refuse now what `stream` would refuse for what it is, not for want of a place.
+
+        Returns: the voice that would speak it.
+        """
+        with self._refusals():
+            self._check(request.text, len(request.text))
+            order = await self._order(request)
+            self._pieces(request, order)
+        return order.utterance.voice
+
     async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
         """Speak. Closing the generator cancels the work at once.
 

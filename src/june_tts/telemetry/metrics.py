@@ -100,6 +100,18 @@ class Metrics:
             buckets=LAG_BUCKETS,
             registry=r,
         )
+        self.room_joins = Counter(
+            "tts_room_joins", "Tries to join a room, by outcome", ["outcome"], registry=r
+        )
+        self.room_utterances = Counter(
+            "tts_room_utterances", "Utterances in rooms ended, by how", ["state"], registry=r
+        )
+        self.room_heard = Counter("tts_room_heard_seconds", "Speech that left for rooms", registry=r)
+        self.room_underruns = Counter(
+            "tts_room_underruns", "Times that a room heard silence because speech came too late", registry=r
+        )
+        self._rooms = Gauge("tts_rooms", "Rooms joined", registry=r)
+        self._room_waiting = Gauge("tts_room_waiting", "Utterances that wait for their turn", registry=r)
         self._streams = Gauge("tts_engine_streams", "Streams in the engine", ["engine"], registry=r)
         self._runs = Gauge("tts_engine_runs", "Model runs under way", ["engine"], registry=r)
         self._voices: set[str] = set()
@@ -112,6 +124,14 @@ class Metrics:
         """Read an engine's own counts at every scrape."""
         self._streams.labels(name).set_function(streams)
         self._runs.labels(name).set_function(runs)
+
+    def watch_rooms(self, joined: Callable[[], float]) -> None:
+        """Read the number of rooms at every scrape."""
+        self._rooms.set_function(joined)
+
+    def watch_waiting(self, waiting: Callable[[], float]) -> None:
+        """Read how many utterances wait, over all rooms, at every scrape."""
+        self._room_waiting.set_function(waiting)
 
     def voice_label(self, voice_id: str) -> str:
         """The label for a voice that exists, bounded in number."""

@@ -1,0 +1,1 @@
+"""Speech into LiveKit rooms: tokens, connections, the track, captions. Loaded only where it is configured."""
