@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from june_tts.errors import JuneError
 from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
+from june_tts.http.fish_speech import FISH_AUDIO, FISH_SPEECH
 from june_tts.http.middleware import Bodies, Key, RequestIds
 from june_tts.http.routes import (
     elevenlabs,
@@ -44,6 +45,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = given
+    app.state.fish_usual = FISH_SPEECH if fish_alone else FISH_AUDIO
     fishes = (fish, fish_references, health)
     apis = fishes if fish_alone else (openai, openai_voices, june, elevenlabs, elevenlabs_voices, *fishes)
     app.state.api_routes = [route for api in apis for route in api.router.routes]

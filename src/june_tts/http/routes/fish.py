@@ -1,9 +1,9 @@
-"""Fish's API as fish-speech's `tools/api_server` has it: `/v1/tts`, `/v1/vqgan`, `/v1/health`."""
+"""Fish's API as fish-speech's `tools/api_server` and Fish Audio's service have it: `/v1/tts`; and of the
+former `/v1/vqgan`, `/v1/health`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgpack
@@ -12,7 +12,6 @@ from fastapi import APIRouter, Depends
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from june_tts.audio.encode import Encoder, open_encoder
 from june_tts.audio.formats import MEDIA_TYPES
 from june_tts.audio.reference import recording
 from june_tts.audio.wav import state_length
@@ -20,35 +19,20 @@ from june_tts.errors import InvalidRequest, NotConfigured, TextTooLong
 from june_tts.http.audio_response import AudioResponse
 from june_tts.http.fish_body import FishRoute
 from june_tts.http.fish_schema import DecodeBody, EncodeBody, TTSBody
+from june_tts.http.fish_speech import Usual, checked_rate, speech_encoder, speech_request, usual
 from june_tts.http.routes.docs import AUDIO_REPLY, MSGPACK_REPLY, SPEECH, UPLOAD, fish_refusals
 from june_tts.http.services import Services, request_id, services
 from june_tts.ports import VoiceCodec
 from june_tts.service.rendering import render
-from june_tts.service.voices import DEFAULT
-from june_tts.types import Format, InlineReference, Sampling, SpeechRequest
+from june_tts.types import Format
 
 router = APIRouter(prefix="/v1", tags=["Fish"], route_class=FishRoute)
 
 Given = Annotated[Services, Depends(services)]
-RATE = 44_100
-"""Hz. Clients of this API take it for granted, those that play a stream without a look at its header too."""
-OPUS_RATE = 48_000
-NO_LIMIT = 1 << 20
-"""Frames: more than any context holds."""
 MOST_WHOLE_BYTES = 256 << 20
 """Of a reply that is collected before it is sent: 50 minutes as WAV."""
 PART_BYTES = 1 << 16
 MOST_CODE = 4095
-SAMPLING = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "repetition_penalty": "repetition_penalty",
-    "seed": "seed",
-    "max_new_tokens": "max_frames",
-}
-"""Fields of this API to those of `Sampling`."""
-INLINE = "inline"
-"""Stands in logs and metrics for a voice that came with its request."""
 
 
 @router.get("/health", responses=fish_refusals())
@@ -59,16 +43,24 @@ async def health() -> dict[str, str]:
 
 
 @router.post("/tts", responses=AUDIO_REPLY | fish_refusals(*SPEECH), response_class=Response)
-async def tts(body: TTSBody, given: Given, ident: Annotated[str, Depends(request_id)]) -> Response:
+async def tts(
+    body: TTSBody,
+    given: Given,
+    missing: Annotated[Usual, Depends(usual)],
+    ident: Annotated[str, Depends(request_id)],
+) -> Response:
     """Speak a text, like a voice of the library or like recordings that come with the request."""
-    request, ignored = await _request(body, given, ident)
-    headers = {"Content-Disposition": f"attachment; filename=audio.{body.format}"}
+    format = body.format or missing.format
+    checked_rate(body, format)
+    request, ignored = await speech_request(body, given, ident)
+    headers = {"Content-Disposition": f"attachment; filename=audio.{format}"}
     if ignored:
         headers["X-Ignored-Parameters"] = ", ".join(ignored)
-    audio = render(given.synthesizer.stream(request), lambda rate: _encoder(body.format, rate))
+    audio = render(given.synthesizer.stream(request), lambda rate: speech_encoder(body, format, rate))
+    streaming = missing.streaming if body.streaming is None else body.streaming
     return AudioResponse(
-        audio if body.streaming else _whole(audio, body.format),
-        media_type=MEDIA_TYPES[body.format],
+        audio if streaming else _whole(audio, format),
+        media_type=MEDIA_TYPES[format],
         stall_seconds=given.stall_seconds,
         headers=headers,
     )
@@ -89,40 +81,6 @@ async def decode(body: DecodeBody, given: Given) -> Response:
     rows = [_codes(tokens, at, codec.codebooks) for at, tokens in enumerate(body.tokens)]
     made = [(await codec.decode(codes)).astype("<f2").tobytes() for codes in rows]
     return _packed({"audios": made})
-
-
-async def _request(body: TTSBody, given: Services, ident: str) -> tuple[SpeechRequest, list[str]]:
-    """The request, and the fields that were sent and that this voice's engine knows nothing of."""
-    voice_id, references = await _voice(body, given)
-    request = SpeechRequest(
-        ident,
-        body.text,
-        voice_id,
-        references=references,
-        normalize=body.normalize,
-        piece_chars=body.chunk_length or None,
-    )
-    able = await given.synthesizer.capabilities(request)
-    sampling = Sampling(
-        body.temperature, body.top_p, body.repetition_penalty, body.seed, body.max_new_tokens or NO_LIMIT
-    )
-    # Every client sends all of them with every request: a voice that is not sampled would never speak if
-    # they were refused. A header of the reply says what had no effect.
-    lacking = sampling.given() - able.parameters
-    ignored = [name for name, ours in SAMPLING.items() if ours in lacking and name in body.model_fields_set]
-    return replace(request, sampling=sampling.without(lacking)), ignored
-
-
-async def _voice(body: TTSBody, given: Services) -> tuple[str, tuple[InlineReference, ...]]:
-    if body.reference_id is not None:
-        return body.reference_id, await given.references.find(body.reference_id)
-    if body.references:
-        return INLINE, tuple(InlineReference(sent.audio, sent.text) for sent in body.references)
-    return DEFAULT, ()
-
-
-def _encoder(format: Format, source_rate: int) -> Encoder:
-    return open_encoder(format, source_rate, OPUS_RATE if format == "opus" else RATE)
 
 
 async def _whole(audio: AsyncGenerator[bytes, None], format: Format) -> AsyncGenerator[bytes, None]:
