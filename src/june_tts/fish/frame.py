@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from june_tts.fish.sampler import WINDOW, Rules, draw, noise_keys, penalised
+from june_tts.fish.sampler import draw, noise_keys, penalised
+from june_tts.fish.sampling_rules import WINDOW, Rules
 from june_tts.fish.sequence import SamplingParams
 from june_tts.fish.transformer import Model
 

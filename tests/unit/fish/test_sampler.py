@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from june_tts.fish.sampler import CANDIDATES, Rules, draw, gumbel, noise_keys, penalised
+from june_tts.fish import sampler_cpu
+from june_tts.fish.sampler import draw, draw_on_device, gumbel, noise_keys, penalised
+from june_tts.fish.sampler_cpu import CANDIDATES, SORTED_AT_ONCE
+from june_tts.fish.sampling_rules import Rules
 from june_tts.fish.sequence import SamplingParams
 
 pytestmark = pytest.mark.unit
@@ -36,7 +39,7 @@ def kept_by_top_p(logits: Tensor, top_p: float, temperature: float) -> Tensor:
     return (kept / torch.tensor(temperature).bfloat16().float()).softmax(0)
 
 
-@pytest.mark.parametrize("size", [12, 3 * CANDIDATES])
+@pytest.mark.parametrize("size", [12, SORTED_AT_ONCE + 1])
 @pytest.mark.parametrize(("top_p", "temperature"), [(0.8, 0.8), (1.0, 1.3), (0.5, 0.4)])
 def test_shares_are_the_probabilities(size: int, top_p: float, temperature: float) -> None:
     logits = torch.randn(size, generator=torch.Generator().manual_seed(1)) * 2
@@ -51,7 +54,7 @@ def test_shares_are_the_probabilities(size: int, top_p: float, temperature: floa
 
 
 def test_a_flat_row_is_sorted_whole() -> None:
-    logits = torch.zeros(4 * CANDIDATES)
+    logits = torch.zeros(SORTED_AT_ONCE + 1)
     shares = drawn(logits, SamplingParams(top_p=0.9, temperature=1.0), 4000)
     assert (shares > 0).sum() > 2 * CANDIDATES  # beyond the likeliest that are looked at first
 
@@ -100,6 +103,33 @@ def test_noise_depends_on_seed_frame_codebook_and_candidate_and_on_nothing_else(
         assert (other.mean() - 0.5772).abs() < 0.1  # Euler's constant, the mean of the distribution
         assert (other.std() - 1.2825).abs() < 0.1  # pi / sqrt(6)
     assert torch.isfinite(base).all()
+
+
+def test_the_noise_of_the_cpu_is_that_of_the_gpu() -> None:
+    key = torch.tensor([-(2**63), -1, 0, 2**63 - 1, 987654321987654321])
+    ids = torch.arange(1000).expand(5, -1)
+    ours = torch.from_numpy(sampler_cpu.gumbel(key.numpy(), ids.numpy()))
+    torch.testing.assert_close(ours, gumbel(key, ids), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1024, SORTED_AT_ONCE + 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_cpu_draws_what_a_gpu_would(size: int, dtype: torch.dtype) -> None:
+    logits = (torch.randn(64, size, generator=torch.Generator().manual_seed(8)) * 4).to(dtype)
+    rules = rules_of(
+        *(
+            SamplingParams(
+                seed=row,
+                top_k=row % 5,
+                top_p=0.3 + row / 100,
+                temperature=0.4 + row / 50,
+                greedy=row % 7 == 0,
+            )
+            for row in range(64)
+        )
+    )
+    key = noise_keys(rules.seed, torch.arange(64), 3)[2]
+    assert torch.equal(draw(logits, rules, key), draw_on_device(logits, rules, key))
 
 
 def test_the_penalty_counts_an_id_once_and_leaves_other_rows() -> None:

@@ -10,7 +10,19 @@ import june_tts.fish
 pytestmark = pytest.mark.unit
 
 WITH_TORCH = {
-    *("checkpoint", "loading", "transformer", "frame", "linear", "quantize", "sampler", "runner", "together"),
+    *(
+        "checkpoint",
+        "loading",
+        "transformer",
+        "frame",
+        "linear",
+        "quantize",
+        "sampler",
+        "sampler_cpu",
+        "sampling_rules",
+        "runner",
+        "together",
+    ),
     *("codec", "codec_decoder", "codec_encoder", "codec_layers", "codec_stream", "codec_transformer"),
     *("codec_weights", "build", "offline", "worker", "bench", "peer"),
 }
