@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from june_tts.audio.judge import judge
 from june_tts.engine.fake import FakeCodec, FakeEngine
 from june_tts.http.app import create_app
+from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import References
@@ -42,6 +43,8 @@ async def fake_server(
     stall_seconds: float = 5.0,
     references: References | None = None,
     codec: FakeCodec | None = None,
+    sockets: int = 8,
+    live: LiveLimits | None = None,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`."""
     engine = engine or FakeEngine()
@@ -74,6 +77,8 @@ async def fake_server(
         api_key=api_key,
         default_voice="fake",
         stall_seconds=stall_seconds,
+        sockets=Admission(sockets, "sockets"),
+        live=live or LiveLimits(stall_seconds=stall_seconds),
         references=references or LibraryReferences(library),
         codec=codec,
     )

@@ -26,6 +26,7 @@ from june_tts.errors import ModelUnavailable, SettingsError, VoiceNotFound, show
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, Supervised, VoiceStore
+from june_tts.http.live_limits import LiveLimits
 from june_tts.service.admission import Admission
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
@@ -173,6 +174,13 @@ def _services(
 def watch_engine(metrics: Metrics, engine: Engine) -> None:
     """Show an engine's load on `/metrics`."""
     metrics.watch_engine(engine.name, lambda: engine.active, lambda: engine.running)
+        sockets=Admission(settings.live_sockets, "sockets"),
+        live=LiveLimits(
+            settings.live_idle_seconds,
+            settings.live_turn_seconds,
+            settings.live_waiting_chars,
+            settings.stall_seconds,
+        ),
     if isinstance(engine, Supervised):
         metrics.watch_fish(lambda: engine.counts)
 

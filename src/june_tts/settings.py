@@ -173,6 +173,43 @@ class Settings(BaseModel):
         alias="JUNE_STALL_SECONDS",
         description="A client that takes none of its audio for this long is cut off.",
     )
+    live_sockets: int = Field(
+        256,
+        ge=1,
+        le=100_000,
+        alias="JUNE_LIVE_SOCKETS",
+        description="WebSockets open at once; one more is refused with 503. Only speaking takes a stream.",
+    )
+    live_frame_bytes: int = Field(
+        20_971_520,
+        ge=1024,
+        le=1 << 30,
+        alias="JUNE_LIVE_FRAME_BYTES",
+        description="Largest message on a WebSocket, in bytes; recordings to speak like come in one.",
+    )
+    live_idle_seconds: float = Field(
+        600.0,
+        gt=0,
+        le=86_400,
+        alias="JUNE_LIVE_IDLE_SECONDS",
+        description="A WebSocket on which nothing is sent or spoken for this long is closed. Clients keep "
+        "them for their next turn, LiveKit's for 300 seconds.",
+    )
+    live_turn_seconds: float = Field(
+        3600.0,
+        gt=0,
+        le=86_400,
+        alias="JUNE_LIVE_TURN_SECONDS",
+        description="Longest turn on a WebSocket; it ends with an error then. Pipecat has one for a whole "
+        "conversation. JUNE_MAX_TEXT_CHARS is for each turn, too.",
+    )
+    live_waiting_chars: int = Field(
+        10_000,
+        ge=1,
+        le=10_000_000,
+        alias="JUNE_LIVE_WAITING_CHARS",
+        description="Text of a WebSocket's turn that waits to be spoken; beyond it the socket is not read.",
+    )
     drain_seconds: float = Field(
         10.0,
         ge=0,

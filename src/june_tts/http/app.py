@@ -14,6 +14,7 @@ from june_tts.http.routes import (
     elevenlabs,
     elevenlabs_voices,
     fish,
+    fish_live,
     fish_references,
     health,
     june,
@@ -53,6 +54,8 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
         # only for the document: the middleware is what asks for the key
         shown = [Depends(HTTPBearer(auto_error=False))] if given.api_key and api is not health else []
         app.include_router(api.router, dependencies=shown)
+    # on its own, as the scheme of the document is for requests
+    app.include_router(fish_live.router)
     if not fish_alone:
         app.router.routes.extend(page_routes())
     app.add_exception_handler(JuneError, on_june_error)

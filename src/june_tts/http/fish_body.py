@@ -64,18 +64,23 @@ async def read_body(request: Request) -> dict[str, Any]:
         raise UnsupportedMediaType(f"Content-Type is {kind[:80] or 'none'!r}: expected {' or '.join(TYPES)}")
     if kind == "multipart/form-data":
         return await _form(request)
+    return unpacked(await request.body(), "the body", kind)
+
+
+def unpacked(data: bytes, what: str, kind: str = "application/msgpack") -> dict[str, Any]:
+    """An object out of msgpack or JSON. Raises: InvalidRequest, with `what` cannot be read."""
     read = _msgpack if kind == "application/msgpack" else json.loads
     try:
-        found = read(await request.body())
+        found = read(data)
     except (ValueError, RecursionError) as bad:  # all of msgpack's and json's errors are ValueErrors
-        raise InvalidRequest(f"the body cannot be read as {kind} ({type(bad).__name__})") from bad
+        raise InvalidRequest(f"{what} cannot be read as {kind} ({type(bad).__name__})") from bad
     if not isinstance(found, dict):
-        raise InvalidRequest(f"the body is a {type(found).__name__}: expected an object")
+        raise InvalidRequest(f"{what} is a {type(found).__name__}: expected an object")
     return found
 
 
-def _msgpack(body: bytes) -> Any:
-    return msgpack.unpackb(body, max_array_len=MOST_ITEMS, max_map_len=MOST_ITEMS, strict_map_key=True)
+def _msgpack(data: bytes) -> Any:
+    return msgpack.unpackb(data, max_array_len=MOST_ITEMS, max_map_len=MOST_ITEMS, strict_map_key=True)
 
 
 async def _form(request: Request) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from june_tts.http.live_limits import LiveLimits
 
-WRONG_KIND, TOO_MUCH, FAILED, AGAIN = 1003, 1008, 1011, 1013
-"""Close codes: text where bytes are expected or the other way round; a limit; a fault of ours; try again."""
+AWAY, WRONG_KIND, TOO_MUCH, FAILED, AGAIN = 1001, 1003, 1008, 1011, 1013
+"""Close codes: idle; text where bytes are expected, or bytes for text; a limit; a fault of ours; try again."""
 _CLOSE_SECONDS = 5.0
 _REASON_BYTES = 120
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import time
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission
@@ -31,6 +32,9 @@ class Services:
     stall_seconds: float
     """How long a client may take nothing of its audio."""
     references: References
+    sockets: Admission
+    """Places for WebSockets; what is spoken on them takes a place of `admission` besides."""
+    live: LiveLimits
     """What `reference_id` of Fish's API means."""
     codec: VoiceCodec | None = None
     """Of the engine that speaks in codes, where there is one."""
@@ -39,13 +43,13 @@ class Services:
     """Wall clock, seconds since 1970."""
 
 
-def services(request: Request) -> Services:
+def services(request: HTTPConnection) -> Services:
     """The dependency that every route takes."""
     found: Services = request.app.state.services
     return found
 
 
-def request_id(request: Request) -> str:
+def request_id(request: HTTPConnection) -> str:
     """The id that the middleware gave this request."""
     found: str = request.state.request_id
     return found

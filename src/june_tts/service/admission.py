@@ -1,4 +1,4 @@
-"""A bounded number of streams at once; one more is refused at once rather than queued without limit."""
+"""A bounded number of streams or sockets at once; one more is refused rather than queued without limit."""
 
 import time
 from collections.abc import Iterator
@@ -10,8 +10,10 @@ RETRY_AFTER_SECONDS = 1.0
 
 
 class Admission:
-    def __init__(self, max_streams: int) -> None:
-        self._max = max_streams
+    def __init__(self, most: int, what: str = "streams") -> None:
+        """`what` there are so many places for, for the message."""
+        self._max = most
+        self._what = what
         self.active = 0
         self.draining_since: float | None = None
         """`time.monotonic()` of the beginning of the end."""
@@ -35,7 +37,8 @@ class Admission:
             raise Overloaded("this server is stopping: try another one", retry_after=RETRY_AFTER_SECONDS)
         if self.active >= self._max:
             raise Overloaded(
-                f"all {self._max} streams are taken: try again in a moment", retry_after=RETRY_AFTER_SECONDS
+                f"all {self._max} {self._what} are taken: try again in a moment",
+                retry_after=RETRY_AFTER_SECONDS,
             )
         self.active += 1
         return self._held()
