@@ -34,23 +34,23 @@ class Turn:
         self._options = options
         self._connection = connection
         self._replies = asyncio.Queue[Reply | APIError]()
-        self._began = False
+        self.began = False
         self.over = False
         """The server owes nothing more to this turn."""
 
     async def say(self, text: str) -> None:
-        if not self._began:
-            self._began = True
+        if not self.began:
+            self.began = True
             await self._connection.send(wire.opening(self._context, self._options))
         await self._connection.send(wire.more(self._context, text))
 
     async def flush(self) -> None:
-        if self._began:
+        if self.began:
             await self._connection.send(wire.flush(self._context))
 
     async def end(self) -> None:
         """No more text. A turn without any is over at once."""
-        if self._began:
+        if self.began:
             await self._connection.send(wire.ending(self._context))
         else:
             self.hear({"isFinal": True})
@@ -75,7 +75,7 @@ class Turn:
 
     async def cancel(self) -> None:
         """Whatever is still being spoken stops now."""
-        if self._began and not self.over:
+        if self.began and not self.over:
             await self._connection.send(wire.cancel(self._context))
 
 
@@ -116,8 +116,9 @@ class Connection:
             yield turn
         finally:
             del self._turns[context]
-            with contextlib.suppress(APIError):
-                await turn.cancel()
+            with contextlib.suppress(APIError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await turn.cancel()
 
     async def send(self, frame: Mapping[str, Any]) -> None:
         with as_api_errors():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .tts import TTS
 
 CHANNELS = 1
+BYTES_PER_SAMPLE = 2
 MIME_TYPE = "audio/pcm"
 
 
@@ -54,20 +55,21 @@ class SynthesizeStream(tts.SynthesizeStream):
     def __init__(self, *, tts: "TTS", conn_options: APIConnectOptions) -> None:
         super().__init__(tts=tts, conn_options=conn_options)
         self._june = tts
-        self._options = tts.options
 
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
         context = utils.shortuuid()
+        # now, and not when it was made: the socket is opened with them
+        options = self._june.options
         output_emitter.initialize(
             request_id=context,
-            sample_rate=self._options.sample_rate,
+            sample_rate=options.sample_rate,
             num_channels=CHANNELS,
             mime_type=MIME_TYPE,
             stream=True,
         )
         output_emitter.start_segment(segment_id=context)
         with as_api_errors():
-            async with self._june.sockets.turn(context, self._options, self._conn_options.timeout) as turn:
+            async with self._june.sockets.turn(context, options, self._conn_options.timeout) as turn:
                 self._acquire_time = self._june.sockets.acquire_time
                 self._connection_reused = self._june.sockets.reused
                 await self._converse(turn, output_emitter)
@@ -97,14 +99,18 @@ class SynthesizeStream(tts.SynthesizeStream):
         self._wait_longer(deadline)
 
     async def _read(self, turn: Turn, output_emitter: tts.AudioEmitter, deadline: asyncio.Timeout) -> None:
-        words = Words()
+        words, heard = Words(), False
         async for reply in turn.replies():
             if deadline.when() is not None:
                 self._wait_longer(deadline)
             output_emitter.push_timed_transcript(words.whole(reply.get("alignment")))
             if audio := reply.get("audio"):
                 output_emitter.push(base64.b64decode(audio))
+                heard = True
         output_emitter.push_timed_transcript(words.last())
+        if turn.began and not heard:
+            # nothing in the text has a sound, an emoji for example; the framework takes no audio for a fault
+            output_emitter.push(bytes(self._june.sample_rate // 100 * BYTES_PER_SAMPLE))
 
     def _wait_longer(self, deadline: asyncio.Timeout) -> None:
         deadline.reschedule(asyncio.get_running_loop().time() + self._conn_options.timeout)
