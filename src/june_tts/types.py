@@ -37,11 +37,25 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenWord:
+    """What the caller wrote, and where a piece's text says it: `text[start:stop]`."""
+
+    written: str
+    start: int
+    stop: int
+    unfinished: bool = False
+    """The next piece's first word says the rest of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of normalised text that is spoken in one breath, and the silence that follows it."""
 
     text: str
     pause: Pause = "sentence"
+    words: tuple[WrittenWord, ...] = field(default=(), compare=False)
+    """In order; empty where the text is as it was written, or nobody knows how it was. Pieces that sound the
+    same are equal."""
 
 
 @dataclass(frozen=True, slots=True)

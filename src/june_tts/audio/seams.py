@@ -1,6 +1,7 @@
 """Pieces of synthetic speech joined into one utterance, with natural pauses and no click."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +25,18 @@ PAUSE_MS: Mapping[Pause, int] = {"none": 0, "clause": 120, "sentence": 300, "par
 """Inserted between two pieces at speed 1, beside the TAIL_MS and LEAD_MS that the pieces keep."""
 
 
+@dataclass(slots=True)
+class _Run:
+    """A stretch of a piece that is heard without a gap. All in samples."""
+
+    start: int
+    """Where it begins in the piece, as it was fed."""
+    heard: int
+    """Where it begins in the utterance, as it is heard."""
+    stop: int | None = None
+    """Where it ends in the piece; None while it goes on."""
+
+
 class Seams:
     """Joins one utterance's pieces. Any chunking of a piece gives the same samples.
 
@@ -44,6 +57,13 @@ class Seams:
         self._silence: int | None = None
         """Samples of silence given since the last piece that spoke; None before the first one."""
         self._held: Samples = np.zeros(0, np.float32)
+        self._fed = 0
+        """Samples of this piece so far."""
+        self._given = 0
+        """Samples of the utterance so far."""
+        self._runs: list[_Run] = []
+        """Of this piece; of the one that has ended until the next one begins."""
+        self._over = False
         self._start_over()
 
     @property
@@ -54,9 +74,30 @@ class Seams:
     def feed(self, samples: Samples) -> Samples:
         """More of the current piece, shape (n,), to what may be heard now."""
         out: list[Samples] = []
+        if self._over:
+            self._fed, self._runs, self._over = 0, [], False
+        self._fed += samples.size
         while samples.size:
             samples = self._speak(samples, out) if self._speaking else self._wait(samples, out)
         return _join(out)
+
+    def heard_at(self, sample: int, *, onset: bool = False) -> int | None:
+        """Where a sample of the current piece, or of the one just ended, is heard in the utterance.
+
+        What was trimmed is heard at the edge of what was kept: the one before it, or with `onset` the one
+        after it. None while it has not been given, or where the piece had no sound.
+        """
+        for run, following in zip(self._runs, [*self._runs[1:], None], strict=False):
+            reached = run.heard + max(0, sample - run.start)
+            if run.stop is None:
+                return reached if reached <= self._given else None
+            if sample <= run.stop:
+                return reached
+            if following is None and not self._over and (onset or sample >= self._fed - self._held.size):
+                return None
+            if following is None or not (onset or sample >= following.start):
+                return run.heard + run.stop - run.start
+        return None
 
     def end_piece(self, pause: Pause, last: bool = False) -> Samples:
         """The end of the current piece and the pause after it; a piece of mere silence adds no second one.
@@ -67,6 +108,7 @@ class Seams:
         if self._speaking:
             self._cut(self._held[: self._held.size - self._quiet + self._tail], out)
         self._gap = 0
+        self._over = True
         self._start_over()
         self._rest(self._count(END_MS) if last else self._count(PAUSE_MS[pause] / self._speed), out)
         return _join(out)
@@ -80,7 +122,9 @@ class Seams:
             self._held = run[start:]
             return run[:0]
         if self._gap:
-            out.append(np.zeros(self._gap, np.float32))
+            self._give(np.zeros(self._gap, np.float32), out)
+        # whatever is held or handed on is the end of what was fed
+        self._runs.append(_Run(int(self._fed - (run.size - start)), self._given))
         self._held, self._quiet, self._faded = run[:0], 0, 0
         self._speaking, self._silence = True, 0
         return run[start:]
@@ -95,7 +139,7 @@ class Seams:
             return self._shorten(run, int(end), out)
         self._quiet = int(run.size - 1 - edges[-2])
         keep = max(self._quiet, self._fade.size)
-        out.append(run[: max(0, run.size - keep)])
+        self._give(run[: max(0, run.size - keep)], out)
         self._held = run[max(0, run.size - keep) :]
         return run[:0]
 
@@ -119,12 +163,20 @@ class Seams:
     def _cut(self, samples: Samples, out: list[Samples]) -> None:
         count = min(self._fade.size, samples.size)
         fall = self._fade[::-1][self._fade.size - count :]
-        out.append(np.concatenate((samples[: samples.size - count], samples[samples.size - count :] * fall)))
+        self._give(
+            np.concatenate((samples[: samples.size - count], samples[samples.size - count :] * fall)), out
+        )
+        run = self._runs[-1]
+        run.stop = run.start + self._given - run.heard
+
+    def _give(self, samples: Samples, out: list[Samples]) -> None:
+        self._given += samples.size
+        out.append(samples)
 
     def _rest(self, count: int, out: list[Samples]) -> None:
         """Fill up to `count` samples of silence, where anything was spoken before."""
         if self._silence is not None and count > self._silence:
-            out.append(np.zeros(count - self._silence, np.float32))
+            self._give(np.zeros(count - self._silence, np.float32), out)
             self._silence = count
 
     def _count(self, milliseconds: float) -> int:

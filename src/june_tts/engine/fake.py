@@ -2,13 +2,16 @@
 and a codec without one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from june_tts.engine.timing import Wholes, written_words
 from june_tts.errors import EngineFailed
-from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, Voice
+from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, Voice, WordTime
 
 SAMPLE_RATE = 24_000
 CHUNK_SECONDS = 0.08
@@ -72,16 +75,18 @@ class FakeEngine:
         self, utterance: Utterance, pieces: AsyncIterable[Piece]
     ) -> AsyncGenerator[AudioChunk, None]:
         self.speaking.add(utterance.request_id)
-        made = 0
+        made, given, wholes = 0, 0, Wholes()
         try:
             async for piece in pieces:
                 self.spoken.append((utterance, piece.text))
+                words = deque(_times(piece, given / SAMPLE_RATE, utterance.speed, wholes))
                 for samples in self._tone(piece.text, utterance):
                     if made == self._fail_at:
                         raise EngineFailed("the fake engine was told to fail")
                     await asyncio.sleep(self._step_seconds)
                     made += 1
-                    yield AudioChunk(samples, SAMPLE_RATE)
+                    given += samples.size
+                    yield AudioChunk(samples, SAMPLE_RATE, tuple(_heard(words, given / SAMPLE_RATE)))
         finally:
             self.speaking.discard(utterance.request_id)
 
@@ -92,6 +97,20 @@ class FakeEngine:
         tone = volume * np.sin(2 * np.pi * pitch * np.arange(total) / SAMPLE_RATE)
         step = int(CHUNK_SECONDS * SAMPLE_RATE)
         return [tone[at : at + step].astype(np.float32) for at in range(0, total, step)]
+
+
+def _times(piece: Piece, begin: float, speed: float, wholes: Wholes) -> Iterator[WordTime]:
+    """Every character lasts equally long."""
+    each = SECONDS_PER_CHARACTER / speed
+    for word in written_words(piece):
+        yield from wholes.take(word, begin + word.start * each, begin + word.stop * each)
+
+
+def _heard(words: deque[WordTime], seconds: float) -> Iterator[WordTime]:
+    # the last sample is cut off rather than rounded up
+    while words and words[0].end <= seconds + 1 / SAMPLE_RATE:
+        word = words.popleft()
+        yield replace(word, end=min(word.end, seconds))
 
 
 class FakeCodec:

@@ -10,6 +10,7 @@ from june_tts.audio.seams import Seams
 from june_tts.engine.lanes import Lanes, Task
 from june_tts.engine.outbox import Outbox
 from june_tts.engine.schedule import Listening, Step, Ticket
+from june_tts.engine.timing import Timing
 from june_tts.types import AudioChunk, Pause, Piece
 
 PIECES_AT_ONCE = 2
@@ -17,7 +18,7 @@ PIECES_AT_ONCE = 2
 
 Speak = Callable[[str, Ticket], Iterator[Step]]
 """From a piece's text to its audio, bit by bit; None marks a good moment to let another stream run."""
-Spoken = tuple[Piece, Outbox]
+Spoken = tuple[Piece, Ticket, Outbox]
 
 
 class Line:
@@ -57,7 +58,7 @@ class Line:
         ticket.steps = self._speak(piece.text, ticket)
         task = Task(ticket, outbox.emit, outbox.end, self._interrupt)
         self._opening = self._opening or outbox
-        self._spoken.append((piece, outbox))
+        self._spoken.append((piece, ticket, outbox))
         self._tasks.append(task)
         self._lanes.submit(task)
         self._changed.set()
@@ -100,24 +101,30 @@ async def spoken(
         EngineFailed: a step failed. What the writer of the pieces raised is passed on.
     """
     seams = Seams(sample_rate, speed=speed)
+    timing = Timing(seams, sample_rate)
     line = Line(lanes, speak, interrupt, sample_rate)
     feeder = asyncio.create_task(line.feed(pieces))
     pause: Pause | None = None
     lanes.streams += 1
     try:
         while (item := await line.next()) is not None:
-            piece, outbox = item
-            if pause is not None and (rest := seams.end_piece(pause)).size:
-                yield AudioChunk(rest, sample_rate)
+            piece, ticket, outbox = item
+            if pause is not None:
+                rest = seams.end_piece(pause)
+                timing.end()
+                if rest.size:
+                    yield AudioChunk(rest, sample_rate, timing.heard())
+            timing.begin(piece, ticket.marks)
             while (samples := await outbox.next()) is not None:
                 lanes.took(line.stream, samples.size / sample_rate)
                 heard = seams.feed(samples)
                 if heard.size:
-                    yield AudioChunk(heard, sample_rate)
+                    yield AudioChunk(heard, sample_rate, timing.heard())
             line.over()
             pause = piece.pause
         if pause is not None and (rest := seams.end_piece("none", last=True)).size:
-            yield AudioChunk(rest, sample_rate)
+            timing.end()
+            yield AudioChunk(rest, sample_rate, timing.heard())
     finally:
         lanes.streams -= 1
         feeder.cancel()

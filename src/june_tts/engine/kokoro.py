@@ -80,9 +80,9 @@ class KokoroEngine:
             raise EngineFailed("the engine kokoro is not started")
         model, run = self._model, Run()
 
-        def speak(text: str, _: Ticket) -> Iterator[Samples | None]:
+        def speak(text: str, ticket: Ticket) -> Iterator[Samples | None]:
             return model.speak(
-                text, utterance.voice.id, run, language=utterance.language, speed=utterance.speed
+                text, utterance.voice.id, run, ticket, language=utterance.language, speed=utterance.speed
             )
 
         chunks = spoken(

@@ -1,14 +1,21 @@
 """One loaded Kokoro model: text to audio, one model run per stretch of text."""
 
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
-from june_tts.engine.kokoro_phonemes import kokoro_phonemes, tokens
+from june_tts.engine.kokoro_durations import timed
+from june_tts.engine.kokoro_phonemes import kokoro_phonemes, runs
+from june_tts.engine.marks import Marks
 from june_tts.engine.onnx import Run, open_session
-from june_tts.engine.phonemes import Espeak
+from june_tts.engine.owners import NOBODY, owners
+from june_tts.engine.phonemes import WORDS_REMEMBERED, Espeak
+from june_tts.engine.schedule import Ticket
 from june_tts.errors import ModelUnavailable
 from june_tts.models.files import KokoroFiles
+from june_tts.text.tokens import word_spans
 from june_tts.types import Samples
 
 ESPEAK_VOICES = {
@@ -33,7 +40,14 @@ class KokoroModel:
         """
         self.files = files
         self._espeak = Espeak()
-        self._session = open_session(files.model, threads=threads, name=files.model.name)
+        self._alone = lru_cache(WORDS_REMEMBERED)(
+            lambda language, word: "".join(self._phonemes(word, language))
+        )
+        try:
+            model, self._timed = timed(files.model)
+        except Exception as bad:
+            raise ModelUnavailable(f"{files.model.name}: not a usable Kokoro model ({bad})") from bad
+        self._session = open_session(model, threads=threads, name=files.model.name)
         try:
             with np.load(files.voices, allow_pickle=False) as found:
                 self._styles = {name: found[name].reshape(-1, 256) for name in found.files}
@@ -45,16 +59,34 @@ class KokoroModel:
             raise ModelUnavailable(f"{files.model.name}: not a usable Kokoro model ({bad})") from bad
 
     def speak(
-        self, text: str, voice_id: str, run: Run, *, language: str, speed: float = 1.0
+        self, text: str, voice_id: str, run: Run, ticket: Ticket, *, language: str, speed: float = 1.0
     ) -> Iterator[Samples | None]:
         """Audio of a piece, a sentence at a time."""
         style = self._styles[voice_id]
-        for sentence in self._espeak.sentences(text, ESPEAK_VOICES[language]):
-            for ids in tokens(kokoro_phonemes(sentence, language), self.files.vocab):
+        marks = Marks(text)
+        for sentence, words in self._sentences(text, language):
+            for places in runs(sentence, self.files.vocab):
                 feeds = {
-                    self._text_input: np.array([[0, *ids, 0]], dtype=np.int64),
+                    self._text_input: np.array(
+                        [[0, *(self.files.vocab[sentence[at]] for at in places), 0]], dtype=np.int64
+                    ),
                     # the style depends on the length of the text: row n - 1 is for n phonemes
-                    "style": style[min(len(ids), len(style)) - 1][None],
+                    "style": style[min(len(places), len(style)) - 1][None],
                     "speed": np.array([speed], dtype=np.int32 if self._whole_speed else np.float32),
                 }
-                yield run(self._session, feeds)[0].ravel()
+                audio, *frames = (output.ravel() for output in run(self._session, feeds))
+                if self._timed and frames[0].size == len(places) + 2:
+                    of_ids = [NOBODY, *(words[at] for at in places), NOBODY]
+                    ticket.marks += marks.of(of_ids, frames[0] * (audio.size / frames[0].sum()))
+                yield audio
+
+    def _sentences(self, text: str, language: str) -> Iterator[tuple[str, list[int]]]:
+        """Phonemes of each sentence, and for each of them the index of its word in the text, or NOBODY."""
+        found = self._phonemes(text, language)
+        words = [text[start:stop] for start, stop in word_spans(text)]
+        of_all = iter(owners(" ".join([*found, ""]), words, lambda word: self._alone(language, word)))
+        return ((sentence, list(islice(of_all, len(sentence) + 1))) for sentence in found)
+
+    def _phonemes(self, text: str, language: str) -> list[str]:
+        found = self._espeak.sentences(text, ESPEAK_VOICES[language])
+        return [kokoro_phonemes(sentence, language) for sentence in found]

@@ -37,15 +37,17 @@ def kokoro_phonemes(ipa: str, language: str) -> str:
     return ipa
 
 
-def tokens(phonemes: str, vocab: Mapping[str, int]) -> list[list[int]]:
-    """Phoneme numbers in runs that fit the model's context; phonemes it does not know are left out."""
-    known = "".join(phoneme for phoneme in phonemes if phoneme in vocab)
-    runs = []
+def runs(phonemes: str, vocab: Mapping[str, int]) -> list[list[int]]:
+    """Places of the phonemes in runs that fit the model's context; those it does not know are left out."""
+    known = [at for at, phoneme in enumerate(phonemes) if phoneme in vocab]
+    found = []
     while known:
-        cut = len(known) if len(known) <= MOST_TOKENS else _cut(known[:MOST_TOKENS])
-        runs.append([vocab[phoneme] for phoneme in known[:cut].strip()])
+        text = "".join(phonemes[at] for at in known)
+        cut = len(text) if len(text) <= MOST_TOKENS else _cut(text[:MOST_TOKENS])
+        blanks = len(text[:cut]) - len(text[:cut].lstrip())
+        found.append(known[blanks : len(text[:cut].rstrip())])
         known = known[cut:]
-    return [run for run in runs if run]
+    return [run for run in found if run]
 
 
 def _cut(text: str) -> int:

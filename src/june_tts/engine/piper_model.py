@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from june_tts.engine.loudness import amplified, gain_for
+from june_tts.engine.marks import Marks
 from june_tts.engine.onnx import Run, open_session
 from june_tts.engine.phonemes import PiperPhonemes
 from june_tts.engine.piper_split import Reach, Sessions, decode, measure, open_halves, split, stretches
@@ -84,18 +85,22 @@ class PiperModel:
         speaker: int = 0,
     ) -> Iterator[Samples | None]:
         """Audio of a piece, a stretch at a time. `temperature` scales the latent's noise (0 .. 2)."""
-        for ids in self._phonemes.sentences(text):
-            feeds = self._feeds(ids, speed, temperature, speaker)
+        marks = Marks(text)
+        for sentence in self._phonemes.sentences(text):
+            feeds = self._feeds(sentence.ids, speed, temperature, speaker)
             if self._reach is None:
                 yield amplified(run(self._whole, feeds)[0].ravel(), self._gain)
-            else:
-                yield from self._by_stretches(feeds, self._reach, run, ticket, alone)
+                continue
+            outputs = run(self._sessions(alone).encoder, feeds)
+            latent, frames = outputs[: len(self._feed_names)], outputs[len(self._feed_names) :]
+            if frames and sentence.words:
+                ticket.marks += marks.of(sentence.words, frames[0].ravel() * self._reach.hop)
+            yield None
+            yield from self._by_stretches(latent, self._reach, run, ticket, alone)
 
     def _by_stretches(
-        self, feeds: dict[str, Any], reach: Reach, run: Run, ticket: Ticket, alone: Callable[[], bool]
+        self, latent: list[Any], reach: Reach, run: Run, ticket: Ticket, alone: Callable[[], bool]
     ) -> Iterator[Samples | None]:
-        latent = run(self._sessions(alone).encoder, feeds)
-        yield None
         for stretch in stretches(latent[0].shape[2], self._lengths(latent[0].shape[2], ticket, reach, alone)):
             sound = decode(self._sessions(alone).decoder, self._feed_names, reach, run, latent, stretch)
             yield amplified(sound, self._gain)

@@ -34,13 +34,15 @@ class Halves:
     """A voice's latent model and decoder, as bytes that sessions are opened from.
 
     `feeds` names the decoder's inputs: the latent (1, channels, frames) first, then what is constant over a
-    sentence (the speaker embedding of multi-speaker voices).
+    sentence (the speaker embedding of multi-speaker voices). The encoder makes these, and where `timed` after
+    them how many frames each phoneme number lasts, shape (1, 1, numbers).
     """
 
     name: str
     encoder: bytes
     decoder: bytes
     feeds: tuple[str, ...]
+    timed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,12 @@ def split(model: Path) -> Halves | None:
     inputs = [i.name for i in graph.graph.input]
     outputs = [o.name for o in graph.graph.output][:1]
     cut = Extractor(graph)
-    encoder = simplified(cut.extract_model(inputs, list(border))).SerializeToString()
+    # the one place where the graph rounds: the duration predictor's frames
+    frames = [node.output[0] for node in graph.graph.node if node.op_type == "Ceil"]
+    timed = frames if len(frames) == 1 else []
+    encoder = simplified(cut.extract_model(inputs, [*border, *timed])).SerializeToString()
     decoder = cut.extract_model(list(border), outputs).SerializeToString()
-    return Halves(model.name, encoder, decoder, border)
+    return Halves(model.name, encoder, decoder, border, bool(timed))
 
 
 def open_halves(halves: Halves, *, threads: int) -> Sessions:
@@ -125,7 +130,7 @@ def measure(sessions: Sessions, feeds_names: tuple[str, ...]) -> Reach | None:
     if {i.name for i in decoder.get_inputs()} != set(border):
         return None
     run = Run()
-    latent = run(encoder, _any_sentence(encoder))
+    latent = run(encoder, _any_sentence(encoder))[: len(border)]
     feeds = dict(zip(border, latent, strict=True))
     frames = -(-PROBE_FRAMES // latent[0].shape[2])
     feeds[border[0]] = np.tile(latent[0], (1, 1, frames))[:, :, :PROBE_FRAMES].copy()

@@ -25,6 +25,16 @@ Step = Samples | None
 """What one step made: audio, or nothing yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a piece's word is spoken, in samples from the piece's first one."""
+
+    at: int
+    """Where the word begins in the piece's text."""
+    start: int
+    end: int
+
+
 @dataclass(eq=False, slots=True)
 class Listening:
     """One stream as its listener knows it. All times are seconds of one monotonic clock."""
@@ -50,6 +60,8 @@ class Ticket:
     made_seconds: float = 0.0
     version: int = 0
     """Raised when its deadline changes, so that older entries in the queue are known to be stale."""
+    marks: list[Mark] = field(default_factory=list)
+    """Added by the speaker before the audio of their words, in order; empty where it knows none."""
 
     @property
     def reach_seconds(self) -> float:

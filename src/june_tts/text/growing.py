@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from june_tts.text.blocks import LATER, Block, Border
 from june_tts.text.borders import Cut, Lengths, next_cut
-from june_tts.text.speech import words
+from june_tts.text.speech import Wording, in_words
 from june_tts.text.split import Splitter
 from june_tts.types import Pause, Piece
 
@@ -77,7 +77,8 @@ class Growing:
         block = Block(text, ended, within_line=self._within_line)
         self._within_line = not text.endswith("\n")
         splitter = Splitter(self._longest if self._count else self._first, self._longest)
-        splitter.feed(words(block, self._language) if self._normalize else " ".join(text.split()))
+        wording = in_words(block, self._language) if self._normalize else Wording(" ".join(text.split()))
+        splitter.feed(wording.text, wording.words)
         pieces = list(splitter.ready(final=True))
         self._count += bool(pieces)
         yield from pieces[:-1]

@@ -1,12 +1,23 @@
 """The ways into this package: a text in pieces, lazily, normalised or as it stands; or its whole in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from june_tts.text.blocks import Block, blocks
 from june_tts.text.normalise import normalize_block
 from june_tts.text.split import Splitter
 from june_tts.text.tidy import close, has_speech
-from june_tts.types import Piece
+from june_tts.text.written import written_words
+from june_tts.types import Piece, WrittenWord
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Text in words, and which of what was written it says."""
+
+    text: str = ""
+    words: Sequence[WrittenWord] = ()
+
 
 _JOINTS = {"paragraph": "\n", "hard": ""}
 
@@ -24,8 +35,8 @@ def speakable(text: str, language: str, *, first_chars: int, piece_chars: int) -
         piece_chars: longest piece.
     """
     splitter = Splitter(first_chars, piece_chars)
-    for words in _normalized(text, language):
-        splitter.feed(words)
+    for wording in _normalized(text, language):
+        splitter.feed(wording.text, wording.words)
         yield from splitter.ready()
     yield from splitter.ready(final=True)
 
@@ -39,25 +50,32 @@ def verbatim(text: str, language: str, *, first_chars: int, piece_chars: int) ->
 
 def normalize(text: str, language: str) -> str:
     """The whole text in words, one paragraph per line."""
-    return "".join(_normalized(text, language)).strip()
+    return "".join(wording.text for wording in _normalized(text, language)).strip()
 
 
-def _normalized(text: str, language: str) -> Iterator[str]:
+def _normalized(text: str, language: str) -> Iterator[Wording]:
     """Stretches of words, each ending with what separates it from the next one."""
-    held, joint = "", ""
+    held, joint = Wording(), ""
     for block in blocks(text):
-        spoken = words(block, language)
-        if spoken:
-            if held:
-                yield held + joint
+        spoken = in_words(block, language)
+        if spoken.text:
+            if held.text:
+                yield Wording(held.text + joint, held.words)
             held, joint = spoken, ""
         joint = _JOINTS.get(block.border, " ") if joint != "\n" else joint
-    if held:
-        yield close(held)
+    if held.text:
+        yield Wording(close(held.text), held.words)
 
 
-def words(block: Block, language: str) -> str:
+def in_words(block: Block, language: str) -> Wording:
     """One block in words, one paragraph per line; empty where it has no sound."""
+    text = _words(block, language)
+    if not text:
+        return Wording()
+    return Wording(text, written_words(block.text, text, lambda word: normalize_block(word, language)))
+
+
+def _words(block: Block, language: str) -> str:
     if not has_speech(block.text):
         return ""
     lines = normalize_block(block.text, language, within_line=block.within_line).split("\n")

@@ -1,11 +1,12 @@
 """Normalised text in, pieces out, as soon as their end is known. The first one is short."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from june_tts.text.blocks import hard_cut
 from june_tts.text.sentences import clause_ends, conjunctions, sentence_ends
 from june_tts.text.tidy import has_speech
-from june_tts.types import Pause, Piece
+from june_tts.text.written import Carried
+from june_tts.types import Pause, Piece, WrittenWord
 
 SHORTEST_CUT = 10
 """No cut inside a sentence leaves fewer characters on either side: fragments sound torn."""
@@ -24,10 +25,18 @@ class Splitter:
         self._limit = piece_chars
         self._first = min(first_chars, piece_chars)
         self._rest = ""
+        self._begin = 0
+        """Characters before the rest."""
+        self._words = Carried()
         self._started = False
 
-    def feed(self, text: str) -> None:
-        """Append text that ends with what separates it from the next: a blank, a newline or nothing."""
+    def feed(self, text: str, words: Sequence[WrittenWord] = ()) -> None:
+        """Append text that ends with what separates it from the next: a blank, a newline or nothing.
+
+        Args:
+            words: of what was written, with their places in this text.
+        """
+        self._words.add(words, self._begin + len(self._rest))
         self._rest += text
 
     def ready(self, final: bool = False) -> Iterator[Piece]:
@@ -36,13 +45,17 @@ class Splitter:
             cut, pause = self._next(final)
             if not cut:
                 return
-            text, self._rest = self._rest[:cut].strip(), self._rest[cut:].lstrip(" ")
+            begin, end = self._begin, self._begin + len(self._rest)
+            text, self._rest = self._rest[:cut], self._rest[cut:].lstrip(" ")
+            begin += len(text) - len(text.lstrip())
+            text = text.strip()
             if self._rest.startswith("\n"):
                 self._rest = self._rest.lstrip()
                 pause = "paragraph"
+            self._begin = end - len(self._rest)
             if has_speech(text):
                 self._started = True
-                yield Piece(text, pause)
+                yield Piece(text, pause, self._words.take(begin, text))
 
     def _next(self, final: bool) -> tuple[int, Pause]:
         line, newline, _ = self._rest.partition("\n")

@@ -142,3 +142,61 @@ def test_speech_between_its_fades_is_passed_unchanged() -> None:
     joined = join(Seams(RATE), (speech, "none"))
     edge = 5 * RATE // 1000
     np.testing.assert_array_equal(joined[edge : speech.size - edge], speech[edge:-edge])
+
+
+@settings(deadline=None)
+@given(
+    cuts=st.lists(st.integers(0, 3000), max_size=30),
+    lengths=st.lists(st.tuples(st.sampled_from("sqv"), st.integers(1, 1500)), min_size=1, max_size=8),
+)
+def test_where_a_sample_is_heard_is_where_its_copy_is_in_the_utterance(
+    cuts: list[int], lengths: list[tuple[str, int]]
+) -> None:
+    make = {"s": silence, "q": lambda ms: silence(ms, 0.002), "v": vowel}
+    piece = np.concatenate([make[kind](ms) for kind, ms in lengths])
+    seams = Seams(RATE)
+    out = [seams.feed(vowel(100)), seams.end_piece("clause")]
+    start = 0
+    early: dict[int, int] = {}
+    wanted = [int(at) for at in np.linspace(0, piece.size - 1, 60)]
+    for cut in [*cuts, piece.size]:
+        out.append(seams.feed(piece[start : start + cut]))
+        start += cut
+        given = sum(part.size for part in out)
+        for at in wanted:
+            if at not in early and at < start and (found := seams.heard_at(at)) is not None:
+                assert found <= given
+                early[at] = found
+    out.append(seams.end_piece("clause"))
+    whole = np.concatenate(out)
+    late = {at: found for at in wanted if (found := seams.heard_at(at)) is not None}
+    # what is said early, in whatever cuts, is what is known in the end
+    assert early.items() <= late.items()
+    assert sorted(late.values()) == [late[at] for at in sorted(late)]
+    loud = [at for at in wanted if abs(piece[at]) > 0.3]
+    assert set(loud) <= set(late)
+    changed = [at for at in loud if whole[late[at]] != piece[at]]
+    # but for the raised cosine at the ends of each stretch that is heard
+    assert all(abs(whole[late[at]]) < abs(piece[at]) for at in changed)
+
+
+def test_samples_that_were_trimmed_are_heard_at_the_edge_of_what_was_kept() -> None:
+    seams = Seams(RATE)
+    piece = np.concatenate([silence(200), vowel(300), silence(2000), vowel(300), silence(400)])
+    ms = RATE // 1000
+    whole = join(seams, (piece, "sentence"))
+    first, second = 200 * ms, 2500 * ms
+    begin = LEAD_MS * ms
+    assert seams.heard_at(0) == 0
+    assert seams.heard_at(first) == begin
+    assert seams.heard_at(first + 100 * ms) == begin + 100 * ms
+    pause = begin + 300 * ms + LONGEST_PAUSE_MS * ms
+    assert seams.heard_at(second) == pytest.approx(pause, abs=2)
+    inside = 1500 * ms
+    assert seams.heard_at(inside) == pytest.approx(begin + (300 + TAIL_MS) * ms, abs=2)
+    assert seams.heard_at(inside, onset=True) == pytest.approx(pause - LEAD_MS * ms, abs=2)
+    end = seams.heard_at(piece.size)
+    assert end is not None
+    assert end == pytest.approx(pause + (300 + TAIL_MS) * ms, abs=2)
+    assert end < whole.size
+    assert Seams(RATE).heard_at(0) is None
