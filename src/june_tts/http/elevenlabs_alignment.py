@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from june_tts.types import AudioChunk, WordTime
 
 
-class Words:
+class HeardWords:
     """Listens in on a stream of speech, and keeps the words that were heard until they are taken."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from june_tts.errors import TextTooLong
 from june_tts.http.audio_response import AudioResponse
-from june_tts.http.elevenlabs_alignment import Words, characters, in_seconds
+from june_tts.http.elevenlabs_alignment import HeardWords, characters, in_seconds
 from june_tts.http.elevenlabs_formats import DEFAULT, Output, output
 from june_tts.http.elevenlabs_request import Wish, speech_request
 from june_tts.http.elevenlabs_schema import ElevenLabsBody
@@ -100,7 +100,7 @@ Timed = tuple[bytes, tuple[WordTime, ...]]
 
 
 async def _timed(given: Services, request: SpeechRequest, wanted: Output) -> AsyncGenerator[Timed, None]:
-    words = Words()
+    words = HeardWords()
     chunks = words.of(given.synthesizer.stream(request))
     async with aclosing(render(chunks, wanted.encoder)) as audio:
         async for data in audio:
