@@ -24,6 +24,7 @@ CONTROL = (
     *("tool_call_start", "tool_call_end", "text", "voice", "interleave", "audio_start", "audio_end", "audio"),
 )
 SEMANTIC = 4096
+CONFIG = {"model_type": "dual_ar", "vocab_size": 10, "dim": 8, "n_layer": 1, "n_head": 2}
 SAMPLE = """\
 It was the best of rooms, it was the worst of rooms... "Isn't it?" she said; they'll come at 12:30 or 12:45.
 I've told them, they're late!! We'd have left, you'd have left, he'll leave.  It is what it is:  two spaces.
@@ -65,6 +66,14 @@ def special(first: int) -> dict[str, int]:
     """Control and semantic tokens in the published order."""
     names = [f"<|{name}|>" for name in CONTROL] + [f"<|semantic:{code}|>" for code in range(SEMANTIC)]
     return {name: first + at for at, name in enumerate(names)}
+
+
+def write_folder(folder: Path) -> Path:
+    """What a server looks for in a model's folder before it starts a process for it; the weights are none."""
+    (write_tokenizer(folder) / "config.json").write_text(json.dumps(CONFIG))
+    for name in ("model.pth", "codec.pth"):
+        (folder / name).write_bytes(b"weights")
+    return folder
 
 
 def write_tokenizer(folder: Path) -> Path:

@@ -301,18 +301,20 @@ async def _started(engines: Sequence[Engine], stack: AsyncExitStack) -> list[Eng
     """Those that start. One that cannot is left out with a warning, as long as another can."""
     outcomes = await asyncio.gather(*(engine.start() for engine in engines), return_exceptions=True)
     ready: list[Engine] = []
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     for engine, outcome in zip(engines, outcomes, strict=True):
         if isinstance(outcome, ModelUnavailable):
-            reasons.append(f"{engine.name}: {outcome}")
-            log.warning("engine left out", engine=engine.name, reason=str(outcome))
+            reasons[engine.name] = str(outcome)
         elif outcome is not None:
             raise outcome
         else:
             ready.append(engine)
             stack.push_async_callback(engine.close)
     if not ready:
-        raise ModelUnavailable("no engine could be loaded: " + "; ".join(reasons))
+        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise ModelUnavailable(f"no engine could be loaded: {told}")
+    for name, reason in reasons.items():
+        log.warning("engine left out", engine=name, reason=reason)
     return ready
 
 

@@ -21,6 +21,7 @@ from june_tts.engine.lead import lead
 from june_tts.errors import EngineFailed
 from june_tts.fish.events import Frames
 from june_tts.fish.handle import Handle
+from june_tts.fish.layout import check_checkpoint, check_codec
 from june_tts.fish.prompt import Reference
 from june_tts.fish.sequence import Codes, SamplingParams
 from june_tts.fish.tokenizer import Tokenizer
@@ -133,9 +134,15 @@ class FishEngine:
         return [Voice(VOICE, "Fish", "builtin", self.name, LANGUAGES, rate, LICENSE)]
 
     async def start(self) -> None:
-        self._tokenizer = await asyncio.to_thread(Tokenizer.read, self._checkpoint)
+        self._tokenizer = await asyncio.to_thread(self._read)
         await self._handle.start()
         await self._codec.started()
+
+    def _read(self) -> Tokenizer:
+        """A missing file is found here, not seconds later by a process that has to tell of it."""
+        check_checkpoint(self._checkpoint)
+        check_codec(self._codec.path)
+        return Tokenizer.read(self._checkpoint)
 
     async def close(self) -> None:
         await self._voices.close()

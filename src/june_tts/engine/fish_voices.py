@@ -47,7 +47,7 @@ class EngineCodec:
 
     def __init__(self, handle: Handle, path: Path) -> None:
         self._handle = handle
-        self._path = path
+        self.path = path
 
     async def started(self) -> None:
         """Take over what the process has loaded. Raises: ModelUnavailable."""
@@ -55,7 +55,7 @@ class EngineCodec:
         if info is None or not info.sample_rate:
             raise ModelUnavailable("the engine fish runs without a codec: it could not be heard")
         self.sample_rate, self.codebooks = info.sample_rate, info.codebooks
-        self.fingerprint = await asyncio.to_thread(fingerprint, self._path)
+        self.fingerprint = await asyncio.to_thread(fingerprint, self.path)
 
     async def encode(self, samples: Samples) -> NDArray[np.int32]:
         return await self._handle.encode(samples)

@@ -20,6 +20,7 @@ from june_tts.errors import InvalidRequest, JuneError
 from june_tts.fish.build import PRECISIONS, Precision, load_model
 from june_tts.fish.codec import Codec as DacCodec
 from june_tts.fish.events import Frames, LoopConfig, Request
+from june_tts.fish.layout import check_checkpoint
 from june_tts.fish.loop import FRAME_SECONDS, Loop
 from june_tts.fish.offline import special_tokens
 from june_tts.fish.peer import measure_peer
@@ -84,6 +85,7 @@ class BenchRun:
 
 def measure(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]:
     """All batch sizes, and the reference beside them: {"runs": […], "reference": {…} | None}."""
+    check_checkpoint(options.checkpoint)
     if options.threads:
         torch.set_num_threads(options.threads)
     runs = _ours(options, say)

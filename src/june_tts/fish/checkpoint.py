@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from june_tts.errors import ModelUnavailable
+from june_tts.fish.codec_weights import first_line
 from june_tts.fish.config import ModelConfig, TowerShape
 
 Tensors = dict[str, torch.Tensor]
@@ -96,7 +97,9 @@ def read_pth(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except Exception as bad:
-        raise ModelUnavailable(f"{path} cannot be read as a torch file: {bad}") from bad
+        raise ModelUnavailable(
+            f"{path} is damaged, cut short, or no file of tensors ({first_line(bad)})"
+        ) from bad
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from june_tts.errors import ModelUnavailable
+from june_tts.fish.layout import check_codec
 
 PREFIX = "generator."
 STALE = (".freqs_cis", ".causal_mask")
@@ -24,6 +25,8 @@ ENCODINGS = (
     ("weight_g", "weight_v"),
 )
 """Weight norm's length and direction, in the new and in the old encoding."""
+
+_UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,13 @@ class CodecFile:
     @classmethod
     def open(cls, path: Path) -> "CodecFile":
         """Raises: ModelUnavailable where the file is missing or is no file of tensors."""
+        check_codec(path)
         try:
             loaded = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        except OSError as error:
-            raise ModelUnavailable(f"{path}: {error.strerror or error}") from error
-        except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
-            raise ModelUnavailable(f"{path} is damaged, or no file of tensors: {_line(error)}") from error
+        except _UNREADABLE as error:
+            raise ModelUnavailable(
+                f"{path} is damaged, cut short, or no file of tensors ({first_line(error)})"
+            ) from error
         return cls(path, _tensors(path, loaded))
 
     def shapes_only(self) -> "CodecFile":
@@ -52,7 +56,7 @@ class CodecFile:
         """A tensor of this very shape, in float32."""
         found = self.state.get(name)
         if found is None:
-            raise ModelUnavailable(f"{self.path} has no tensor {name!r}")
+            raise self._lacks(name)
         if tuple(found.shape) != shape:
             raise ModelUnavailable(f"{self.path}: {name} has shape {tuple(found.shape)}, expected {shape}")
         return found.float()
@@ -73,7 +77,7 @@ class CodecFile:
         """Length of a vector that the architecture leaves open."""
         found = self.state.get(name)
         if found is None:
-            raise ModelUnavailable(f"{self.path} has no tensor {name!r}")
+            raise self._lacks(name)
         if found.ndim != 1:
             raise ModelUnavailable(
                 f"{self.path}: {name} has shape {tuple(found.shape)}, expected one dimension"
@@ -85,8 +89,11 @@ class CodecFile:
         pattern = re.compile(re.escape(name) + r"\.(\d{1,4})\.")
         numbers = [int(found[1]) for key in self.state if (found := pattern.match(key))]
         if not numbers:
-            raise ModelUnavailable(f"{self.path} has no tensor {name + '.0'!r}")
+            raise self._lacks(f"{name}.0")
         return max(numbers) + 1
+
+    def _lacks(self, name: str) -> ModelUnavailable:
+        return ModelUnavailable(f"{self.path} has no tensor {name!r}: expected the codec of OpenAudio S1")
 
 
 def _tensors(path: Path, loaded: object) -> dict[str, Tensor]:
@@ -100,6 +107,6 @@ def _tensors(path: Path, loaded: object) -> dict[str, Tensor]:
     return {name: value for name, value in tensors.items() if not name.endswith(STALE)}
 
 
-def _line(error: Exception) -> str:
-    """A loader's first line; the rest of torch's advice is about turning its safety off."""
-    return str(error).strip().split("\n", 1)[0][:200]
+def first_line(error: Exception) -> str:
+    """A loader's first sentence; the rest of torch's advice is about turning its safety off."""
+    return re.split(r"\n|\. ", str(error).strip(), maxsplit=1)[0][:200]

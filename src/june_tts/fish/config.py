@@ -55,7 +55,8 @@ class ModelConfig:
                 raise ModelUnavailable(f"{path} is larger than {MOST_BYTES} bytes, so it is no config.json")
             data = json.loads(path.read_bytes())
         except (OSError, ValueError) as bad:
-            raise ModelUnavailable(f"{path} cannot be read: {bad}") from bad
+            why = getattr(bad, "strerror", None) or bad
+            raise ModelUnavailable(f"{path} cannot be read: {why}") from bad
         if not isinstance(data, dict):
             raise ModelUnavailable(f"{path} holds no JSON object")
         return _config(_Fields(data, path))
@@ -96,7 +97,8 @@ class _Fields:
 
 def _config(fields: _Fields) -> ModelConfig:
     if fields.text("model_type") != "dual_ar":
-        raise fields.bad("model_type", fields.text("model_type"), "'dual_ar' (OpenAudio S1)")
+        expected = "'dual_ar' (OpenAudio S1); other families are not served yet"
+        raise fields.bad("model_type", fields.text("model_type"), expected)
     if fields.flag("norm_fastlayer_input", False):
         raise fields.bad("norm_fastlayer_input", True, "false: the S2 family is not served yet")
     slow = _slow(fields)

@@ -198,7 +198,8 @@ class Handle:
             self.info = await link.ready()
         except ModelUnavailable as bad:
             self._why = str(bad)
-            log.error("the engine did not start: %s", self._why)
+            if self.info is not None:  # else `start` raises it
+                log.error("the engine did not start again: %s", self._why)
             await link.close()
             return None
         except asyncio.CancelledError:

@@ -9,6 +9,7 @@ from june_tts.errors import ModelUnavailable
 from june_tts.fish.build import load_model
 from june_tts.fish.codec import Codec as DacCodec
 from june_tts.fish.frame import SpecialTokens
+from june_tts.fish.layout import check_checkpoint
 from june_tts.fish.loop import Loop
 from june_tts.fish.options import EngineInfo, EngineOptions
 from june_tts.fish.runner import TorchRunner
@@ -52,6 +53,7 @@ def _device(wanted: str) -> str:
 
 def _runner(options: EngineOptions, device: str) -> TorchRunner:
     folder = Path(options.checkpoint)
+    check_checkpoint(folder)
     tokenizer = Tokenizer.read(folder)
     tokens = SpecialTokens(tokenizer.semantic_begin, tokenizer.semantic_end, tokenizer.im_end)
     model = load_model(folder, options.precision, device=device)

@@ -9,6 +9,7 @@ from june_tts.errors import EngineFailed, InvalidRequest
 from june_tts.fish.build import Precision, load_model
 from june_tts.fish.events import Done, Event, Failed, Frames, LoopConfig, Request
 from june_tts.fish.frame import SpecialTokens
+from june_tts.fish.layout import check_checkpoint
 from june_tts.fish.loop import Loop
 from june_tts.fish.prompt import Prompt, Reference, build
 from june_tts.fish.runner import TorchRunner
@@ -28,6 +29,7 @@ class Offline:
 
     def __init__(self, folder: Path, precision: Precision, device: str = "cpu") -> None:
         """Raises: ModelUnavailable, InvalidRequest."""
+        check_checkpoint(folder)
         self._tokenizer = Tokenizer.read(folder)
         self._model = load_model(folder, precision, device=device)
 

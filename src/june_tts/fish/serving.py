@@ -104,7 +104,8 @@ class Serving:
         except Exception as error:
             known = isinstance(error, JuneError)
             why = str(error) if known else f"the engine could not be loaded ({type(error).__name__}: {error})"
-            log.error("not loaded: %s", why, exc_info=None if known else error)
+            if not known:  # else the server says it
+                log.error("not loaded", exc_info=error)
             self._outbox.put(Failed(NOBODY, why, retryable=False))
             return None
         log.info("ready after %.1f s on %s", time.monotonic() - began, loaded.info.device)

@@ -168,4 +168,4 @@ def _content(path: Path, most: int) -> bytes:
             raise ModelUnavailable(f"{path} has {size} bytes, expected at most {most}")
         return path.read_bytes()
     except OSError as failed:
-        raise ModelUnavailable(f"{path} cannot be read: {failed}") from failed
+        raise ModelUnavailable(f"{path} cannot be read: {failed.strerror or failed}") from failed

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.fish_fakes import SIZES
 from tests.fish_handles import QUICK, SLOW_STEP, SOON, command, options, until
-from tests.fish_vocabulary import write_tokenizer
+from tests.fish_vocabulary import write_folder
 
 from june_tts.engine.fish import VOICE, FishEngine, FishRules, sampling
 from june_tts.engine.fish_voices import EngineCodec, fingerprint
@@ -53,8 +53,7 @@ class Recordings:
 async def engine(
     folder: Path, *worker: str, ahead: float = 100.0, window: int = 172, voices: Recordings | None = None
 ) -> AsyncIterator[FishEngine]:
-    write_tokenizer(folder)
-    (folder / "codec.pth").write_bytes(b"weights")
+    write_folder(folder)
     given = options(window=window, codec=str(folder / "codec.pth"))
     handle = Handle(command(*worker), replace(given, positions=4096), limits=QUICK, patience=SOON)
     codec = EngineCodec(handle, folder / "codec.pth")

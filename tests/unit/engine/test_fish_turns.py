@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fish_vocabulary import write_tokenizer
+from tests.fish_vocabulary import write_folder
 
 from june_tts.audio.seams import PAUSE_MS
 from june_tts.engine.fish import FishEngine, FishRules
@@ -62,8 +62,7 @@ class Ann:
 
 
 async def started(folder: Path) -> tuple[FishEngine, ScriptedHandle]:
-    write_tokenizer(folder)
-    (folder / "codec.pth").write_bytes(b"weights")
+    write_folder(folder)
     handle = ScriptedHandle(folder)
     engine = FishEngine(folder, handle, EngineCodec(handle, folder / "codec.pth"), Ann(), FishRules(1000.0))
     await engine.start()

@@ -105,7 +105,7 @@ class Payload:
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"a": Payload()}, tmp_path / "codec.pth")
-    with pytest.raises(ModelUnavailable, match="damaged, or no file of tensors"):
+    with pytest.raises(ModelUnavailable, match="no file of tensors"):
         Codec(tmp_path / "codec.pth")
     assert capsys.readouterr().out == ""
 
