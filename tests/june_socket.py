@@ -32,10 +32,14 @@ class JuneSocket:
     def texts(self) -> list[str]:
         return [frame["text"] for frame in self.frames if frame.get("text", "").strip()]
 
-    async def told(self, key: str, value: object) -> None:
-        """Wait for a frame that has it."""
+    def count(self, key: str, value: object) -> int:
+        """Of the frames that have it."""
+        return sum(frame.get(key) == value for frame in self.frames)
+
+    async def told(self, key: str, value: object, times: int = 1) -> None:
+        """Wait for frames that have it."""
         async with asyncio.timeout(5):
-            while not any(frame.get(key) == value for frame in self.frames):
+            while self.count(key, value) < times:
                 self._told.clear()
                 await self._told.wait()
 
@@ -73,7 +77,7 @@ class JuneSocket:
             if voice == "cut":
                 await socket.close()
         if voice == "broken":
-            await socket.send_json(context | {"error": "engine_failed", "message": "the engine failed"})
+            await socket.send_json(context | {"error": "engine_failed", "message": "it failed", "code": 1011})
         elif frame.get("close_context"):
             await socket.send_json(context | {"isFinal": True})
 

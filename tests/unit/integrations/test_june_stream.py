@@ -102,7 +102,8 @@ async def test_a_stream_that_is_closed_early_tells_the_server_and_leaves_its_soc
         async with speaker.stream(conn_options=ONCE) as stream:
             stream.push_text("A long story")
             await anext(stream)
-        await server.told("cancel", True)
+        # for the server a second close is a cancel
+        await server.told("close_context", True, times=2)
         assert await said(speaker, "Hello.")
         assert len(server.sockets) == 1
 
@@ -111,7 +112,7 @@ async def test_a_turn_that_is_over_is_not_cancelled(server: JuneSocket) -> None:
     async with speaking(server) as speaker:
         await said(speaker, "Hello.")
         await said(speaker, "Hello.")
-    assert not any("cancel" in frame for frame in server.frames)
+    assert server.count("close_context", True) == 2
 
 
 async def test_a_turn_without_text_says_nothing_to_the_server(server: JuneSocket) -> None:
@@ -131,7 +132,7 @@ async def test_another_voice_gets_another_socket_and_another_speed_does_not(serv
         speaker.update_options(speed=2.0)
         await said(speaker, "Hello.")
         assert len(server.sockets) == 1
-        assert server.frames[-4]["voice_settings"] == {"speed": 2.0}
+        assert server.count("voice_settings", {"speed": 2.0}) == 1
         speaker.update_options(voice_id="ann", language="en-GB")
         await said(speaker, "Hello.")
     assert [request.match_info["voice"] for request in server.requests] == ["joe", "ann"]
@@ -180,6 +181,15 @@ async def test_a_refusal_keeps_its_status(server: JuneSocket, status: int, retry
             await said(speaker, "Hello.")
     assert (refused.value.status_code, refused.value.retryable) == (status, retryable)
     assert "secret" not in repr(refused.value)
+
+
+async def test_an_engine_that_fails_is_an_error_that_leaves_the_socket_alone(server: JuneSocket) -> None:
+    async with speaking(server, "broken") as speaker:
+        for _ in range(2):
+            with pytest.raises(APIStatusError, match="it failed") as failed:
+                await said(speaker, "Hello.")
+        assert (failed.value.status_code, failed.value.retryable) == (1011, True)
+        assert len(server.sockets) == 1
 
 
 async def test_a_server_that_says_nothing_after_the_last_word_is_a_timeout(server: JuneSocket) -> None:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
-from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
 MOST_ERROR_BYTES = 64 * 1024
+_POLICY_VIOLATION = 1008
+"""What the server closes a socket with whose request was not valid: it would not be the next time either."""
 
 
 @contextmanager
@@ -50,10 +52,18 @@ async def refusal(reply: aiohttp.ClientResponse) -> APIStatusError:
     return APIStatusError(message, status_code=reply.status, request_id=_request_id(reply.headers), body=body)
 
 
+def spoken_error(reply: dict[str, Any]) -> APIStatusError | None:
+    """The error that a reply stands for, if it does; its status is one of a WebSocket's close codes."""
+    if "error" not in reply:
+        return None
+    code = int(reply.get("code") or 0)
+    return APIStatusError(
+        str(reply.get("message") or reply["error"]),
+        status_code=code,
+        body=reply,
+        retryable=code != _POLICY_VIOLATION,
+    )
+
+
 def _request_id(headers: Any) -> str | None:
     return headers.get("x-request-id") if headers else None
-
-
-def spoken_error(reply: dict[str, Any]) -> APIError | None:
-    """The error that a reply on the socket stands for, where it does."""
-    return None

@@ -5,12 +5,17 @@ from urllib.parse import quote, urlencode
 
 from .options import Options
 
-IDLE_SECONDS = 180
-"""How long the server is asked to keep a socket on which nothing is said; the longest that it grants."""
+QUIET_SECONDS = 600
+"""How long a turn may pause before the server takes it to be over."""
 
 
 def socket_url(options: Options) -> str:
-    query = {"output_format": f"pcm_{options.sample_rate}", "inactivity_timeout": IDLE_SECONDS}
+    query = {
+        "output_format": f"pcm_{options.sample_rate}",
+        "inactivity_timeout": QUIET_SECONDS,
+        # times count from the turn's first sample, not from each reply's
+        "sync_alignment": "true",
+    }
     if options.language:
         query["language_code"] = options.language
     path = f"/v1/text-to-speech/{quote(options.voice_id, safe='')}/multi-stream-input"
@@ -32,11 +37,6 @@ def flush(context: str) -> dict[str, Any]:
     return {"context_id": context, "text": "", "flush": True}
 
 
-def ending(context: str) -> dict[str, Any]:
-    """No more text; the turn ends when all of it was spoken."""
+def closing(context: str) -> dict[str, Any]:
+    """The turn ends when what was flushed is spoken; at once where nothing was, or when closed twice."""
     return {"context_id": context, "close_context": True}
-
-
-def cancel(context: str) -> dict[str, Any]:
-    """Stop speaking, and forget what is left of the text."""
-    return {"context_id": context, "cancel": True}
