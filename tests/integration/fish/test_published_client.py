@@ -1,6 +1,7 @@
 """fish-speech's own client, unchanged, against `june-tts fish serve`."""
 
 import asyncio
+import importlib.util
 import os
 import re
 import signal
@@ -156,15 +157,21 @@ def small() -> dict[str, str]:
     return {"JUNE_FISH_SLOTS": "2", "JUNE_FISH_POSITIONS": "1024", "OMP_NUM_THREADS": "1"}
 
 
-async def test_the_command_speaks_from_a_checkpoint_in_both_modes(tmp_path: Path) -> None:
-    if not (ROOT / "bench" / "fish_checkpoint.py").exists():
-        missing("bench/fish_checkpoint.py")
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A tiny model with the codec at its full size, 1.6 GB, of random weights."""
+    if importlib.util.find_spec("torch") is None:
+        missing("torch (make fish)")
     from bench.fish_checkpoint import write_checkpoint
     from bench.fish_codec_file import write_codec
 
-    checkpoint = tmp_path / "tiny"
-    write_checkpoint(checkpoint, "tiny", seed=7)
-    write_codec(checkpoint / "codec.pth", size="tiny", seed=0)
+    folder = write_checkpoint(tmp_path_factory.mktemp("checkpoint"), "tiny", seed=7)
+    codec = write_codec(folder / "codec.pth", size="full")
+    yield folder
+    codec.unlink()  # pytest keeps the folders of three runs
+
+
+async def test_the_command_speaks_from_a_checkpoint_in_both_modes(checkpoint: Path, tmp_path: Path) -> None:
     flags = ("--llama-checkpoint-path", str(checkpoint))
     codec = ("--decoder-checkpoint-path", str(checkpoint / "codec.pth"))
     (tmp_path / "references" / "anna").mkdir(parents=True)
