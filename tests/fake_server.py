@@ -13,10 +13,11 @@ from june_tts.http.app import create_app
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
-from june_tts.ports import References
+from june_tts.ports import References, RoomPublisher
 from june_tts.service.admission import Admission
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
+from june_tts.service.utterances import Utterances
 from june_tts.service.voices import VoiceLibrary
 from june_tts.store.memory import MemoryVoiceStore
 from june_tts.telemetry.metrics import Metrics
@@ -45,6 +46,8 @@ async def fake_server(
     codec: FakeCodec | None = None,
     sockets: int = 8,
     live: LiveLimits | None = None,
+    rooms: RoomPublisher | None = None,
+    room_queue: int = 4,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`."""
     engine = engine or FakeEngine()
@@ -81,9 +84,14 @@ async def fake_server(
         live=live or LiveLimits(stall_seconds=stall_seconds),
         references=references or LibraryReferences(library),
         codec=codec,
+        utterances=Utterances(synthesizer, rooms, admission, metrics, queue_length=room_queue)
+        if rooms
+        else None,
     )
     app = create_app(services)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://june") as http:
         yield FakeServer(app, engine, services, http)
+    if services.utterances:
+        await services.utterances.close(0)
     library.close()

@@ -5,12 +5,15 @@ import gc
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx
 import structlog
 from sqlalchemy import URL
 
@@ -23,13 +26,14 @@ from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
 from june_tts.engine.remote import RemoteEngine, recordings_in
 from june_tts.engine.remote_client import RemoteOptions
 from june_tts.errors import ModelUnavailable, SettingsError, VoiceNotFound, shown
+from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, Supervised, VoiceStore
-from june_tts.http.live_limits import LiveLimits
 from june_tts.service.admission import Admission
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
+from june_tts.service.utterances import Utterances
 from june_tts.service.voice_prompts import VoicePrompts
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
@@ -38,6 +42,9 @@ from june_tts.telemetry.loop_lag import watch_loop
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 from june_tts.text import check_text, speakable, verbatim
+
+if TYPE_CHECKING:
+    from june_tts.livekit.tokens import TicketSource
 
 MOST_THREADS = 4
 """Of one model run: these small models gain nothing from more."""
@@ -52,7 +59,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """Everything, started and warm; closed in reverse on leaving.
 
     Raises:
-        SettingsError: JUNE_DATA_DIR cannot be created.
+        SettingsError: JUNE_DATA_DIR cannot be created, or what rooms need is there in part.
         ModelUnavailable: no engine could be loaded, or JUNE_ASR_MODEL is no model.
         StoreUnavailable: the voice library cannot be opened.
         VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
@@ -78,7 +85,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         # again, 20 ms at a time, while streams wait.
         gc.collect()
         gc.freeze()
-        yield _services(settings, library, store, engines, stack)
+        services = _services(settings, library, store, engines, stack)
+        yield replace(services, utterances=_utterances(settings, services, stack))
 
 
 @asynccontextmanager
@@ -166,14 +174,6 @@ def _services(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,
-        references=LibraryReferences(library),
-        codec=codec,
-    )
-
-
-def watch_engine(metrics: Metrics, engine: Engine) -> None:
-    """Show an engine's load on `/metrics`."""
-    metrics.watch_engine(engine.name, lambda: engine.active, lambda: engine.running)
         sockets=Admission(settings.live_sockets, "sockets"),
         live=LiveLimits(
             settings.live_idle_seconds,
@@ -181,6 +181,77 @@ def watch_engine(metrics: Metrics, engine: Engine) -> None:
             settings.live_waiting_chars,
             settings.stall_seconds,
         ),
+        references=LibraryReferences(library),
+        codec=codec,
+    )
+
+
+def _utterances(settings: Settings, services: Services, stack: AsyncExitStack) -> Utterances | None:
+    """What speaks in rooms, LIVEKIT_ROOM being joined; None where LiveKit is not configured."""
+    source = _ticket_source(settings, stack)
+    if source is None:
+        return None
+    from june_tts.livekit.rooms import Rooms, RoomsRules
+    from june_tts.livekit.tokens import Tickets
+
+    rules = RoomsRules(
+        most=settings.max_rooms,
+        warm_seconds=settings.room_warm_seconds,
+        home=settings.livekit_room,
+        buffer_ms=settings.room_buffer_ms,
+        join_seconds=settings.room_join_seconds,
+        reconnect_seconds=settings.room_reconnect_seconds,
+        captions=settings.room_captions,
+    )
+    rooms = Rooms(Tickets(source), rules, services.metrics)
+    stack.push_async_callback(rooms.close)
+    admission = services.admission
+    utterances = Utterances(
+        services.synthesizer, rooms, admission, services.metrics, queue_length=settings.room_queue
+    )
+
+    async def drain() -> None:
+        spent = time.monotonic() - (admission.draining_since or time.monotonic())
+        await utterances.close(settings.drain_seconds - spent)
+
+    stack.push_async_callback(drain)
+    rooms.start()
+    return utterances
+
+
+def _ticket_source(settings: Settings, stack: AsyncExitStack) -> "TicketSource | None":
+    """Raises: SettingsError."""
+    key, secret = settings.livekit_api_key, settings.livekit_api_secret
+    url, identity = settings.livekit_url, settings.livekit_identity
+    if url and key and secret:
+        # not before it is needed: LiveKit's library starts threads of its own
+        from june_tts.livekit.tokens import Mint
+
+        return Mint(url, key, secret.get_secret_value(), identity)
+    if settings.orchestrator_url and not key and not secret:
+        from june_tts.livekit.tokens import Orchestrator
+
+        client = httpx.AsyncClient(timeout=settings.room_join_seconds)
+        stack.push_async_callback(client.aclose)
+        return Orchestrator(settings.orchestrator_url, identity, url, client)
+    given = {
+        "LIVEKIT_URL": url,
+        "LIVEKIT_API_KEY": key,
+        "LIVEKIT_API_SECRET": secret,
+        "LIVEKIT_ROOM": settings.livekit_room,
+    }
+    if any(given.values()):
+        there = ", ".join(name for name, value in given.items() if value)
+        raise SettingsError(
+            f"{there}: not enough to speak into rooms; expected LIVEKIT_URL, LIVEKIT_API_KEY and "
+            "LIVEKIT_API_SECRET, or ORCHESTRATOR_URL without a key"
+        )
+    return None
+
+
+def watch_engine(metrics: Metrics, engine: Engine) -> None:
+    """Show an engine's load on `/metrics`."""
+    metrics.watch_engine(engine.name, lambda: engine.active, lambda: engine.running)
     if isinstance(engine, Supervised):
         metrics.watch_fish(lambda: engine.counts)
 

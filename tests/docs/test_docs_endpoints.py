@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.docs.markdown import REFERENCE, code, read, sections, table
+from tests.fake_rooms import FakeRooms
 from tests.fake_server import FakeServer, fake_server
 
 from june_tts.http.routes.june import cloned_json
@@ -84,7 +85,11 @@ def keys(reply: dict[str, Any]) -> set[str]:
 
 async def ask(server: FakeServer, name: str) -> httpx.Response:
     method, path = name.split()
-    return await server.http.request(method, path.replace("{voice_id}", MADE_HERE.voice_id))
+    path = path.replace("{voice_id}", MADE_HERE.voice_id)
+    if "{utterance_id}" in path:
+        said = await server.http.post("/api/tts/synthesize", json={"text": "Hello.", "room_name": "lobby"})
+        path = path.replace("{utterance_id}", said.json()["utterance_id"])
+    return await server.http.request(method, path)
 
 
 async def test_replies_have_the_documented_keys_and_no_other() -> None:
@@ -93,7 +98,7 @@ async def test_replies_have_the_documented_keys_and_no_other() -> None:
         documented = {code(row[0]) for row in table(body, "reply")}
         if not documented or name.startswith("POST"):
             continue
-        async with fake_server() as server:
+        async with fake_server(rooms=FakeRooms()) as server:
             await server.services.store.add(MADE_HERE)
             reply = await ask(server, name)
         assert reply.status_code == 200, name

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis import CheckFunction
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import allow_header_conformance, positive_data_acceptance
+from tests.fake_rooms import FakeRooms
 from tests.fake_server import FakeServer, fake_server
 
 Case = schemathesis.Case[Any]
@@ -24,7 +25,7 @@ _stack = AsyncExitStack()
 
 
 async def _opened() -> FakeServer:
-    return await _stack.enter_async_context(fake_server())
+    return await _stack.enter_async_context(fake_server(rooms=FakeRooms()))
 
 
 # at import and not in a fixture: the operations are the tests' parameters

@@ -12,19 +12,22 @@ from june_tts.http.fish_speech import FISH_AUDIO, FISH_SPEECH
 from june_tts.http.middleware import Bodies, Key, RequestIds
 from june_tts.http.routes import (
     elevenlabs,
+    elevenlabs_live,
     elevenlabs_voices,
     fish,
     fish_live,
     fish_references,
+    fish_voices,
     health,
     june,
     openai,
     openai_voices,
+    rooms,
 )
 from june_tts.http.routes.pages import page_routes
 from june_tts.http.services import Services
 
-PROTECTED = ("/api/", "/v1/", "/v2/", "/stats")
+PROTECTED = ("/api/", "/v1/", "/v2/", "/model", "/wallet/", "/stats")
 DESCRIPTION = """Text in, speech out, sent while it is being made.
 
 `/v1/audio/speech` is OpenAI's API, `/api/…` is June's own,
@@ -48,7 +51,20 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.state.services = given
     app.state.fish_usual = FISH_SPEECH if fish_alone else FISH_AUDIO
     fishes = (fish, fish_references, health)
-    apis = fishes if fish_alone else (openai, openai_voices, june, elevenlabs, elevenlabs_voices, *fishes)
+    apis = (
+        fishes
+        if fish_alone
+        else (
+            openai,
+            openai_voices,
+            june,
+            rooms,
+            elevenlabs,
+            elevenlabs_voices,
+            fish_voices,
+            *fishes,
+        )
+    )
     app.state.api_routes = [route for api in apis for route in api.router.routes]
     for api in apis:
         # only for the document: the middleware is what asks for the key
@@ -57,6 +73,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     # on its own, as the scheme of the document is for requests
     app.include_router(fish_live.router)
     if not fish_alone:
+        app.include_router(elevenlabs_live.router)
         app.router.routes.extend(page_routes())
     app.add_exception_handler(JuneError, on_june_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -11,6 +11,7 @@ from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission
 from june_tts.service.synthesis import Synthesizer
+from june_tts.service.utterances import Utterances
 from june_tts.service.voices import VoiceLibrary
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
@@ -31,14 +32,15 @@ class Services:
     default_voice: str
     stall_seconds: float
     """How long a client may take nothing of its audio."""
-    references: References
     sockets: Admission
     """Places for WebSockets; what is spoken on them takes a place of `admission` besides."""
     live: LiveLimits
+    references: References
     """What `reference_id` of Fish's API means."""
     codec: VoiceCodec | None = None
     """Of the engine that speaks in codes, where there is one."""
-    livekit_url: str | None = None
+    utterances: Utterances | None = None
+    """In rooms; None where LiveKit is not configured."""
     started_at: float = field(default_factory=time)
     """Wall clock, seconds since 1970."""
 

@@ -25,14 +25,13 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RoomsRules:
+class RoomsRules(RoomRules):
     most: int
     """Rooms at once."""
     warm_seconds: float
     """How long a room that nothing is said in is not left."""
     home: str | None
     """A room that is joined at once, and never left."""
-    room: RoomRules
 
 
 class Rooms:
@@ -141,7 +140,7 @@ class Rooms:
         return await asyncio.shield(joining)
 
     async def _join(self, name: str) -> Room:
-        room = Room(name, self._rules.room, self._background, self._metrics.room_underruns.inc)
+        room = Room(name, self._rules, self._background, self._metrics.room_underruns.inc)
         try:
             await room.join(await self._tickets.ticket(name))
         except RoomUnavailable as why:

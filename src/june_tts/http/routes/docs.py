@@ -22,6 +22,34 @@ AUDIO_REPLY: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_UTTERANCE = {
+    "type": "object",
+    "description": "How an utterance in a room is, or how it ended",
+    "properties": {
+        "status": {"enum": ["success", "queued", "speaking", "stopped"]},
+        "mode": {"const": "livekit"},
+        **{name: {"type": "string"} for name in ("utterance_id", "room_name", "voice_id")},
+        "priority": {"type": "integer"},
+        "state": {"enum": ["queued", "speaking", "done", "stopped"]},
+        "heard_seconds": {"type": "number"},
+        "total_time_ms": {"type": "number"},
+        "error": {"type": "null"},
+    },
+}
+_UTTERANCE_REPLY = {"application/json": {"schema": _UTTERANCE}}
+
+SYNTHESIZE_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Audio, sent while it is being made; with `room_name`, how the utterance ended",
+        "content": {**AUDIO_REPLY[200]["content"], **_UTTERANCE_REPLY},
+    },
+    202: {"description": "Accepted, where `wait` is false", "content": _UTTERANCE_REPLY},
+}
+
+PICTURE_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture, as uploaded", "content": {"image/*": _BINARY}}
+}
+
 MSGPACK_REPLY: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A map, as msgpack",
@@ -71,7 +99,7 @@ _MEANINGS = {
     400: "A field is not valid; the error names it, its value and what was expected",
     401: "The API key is missing or wrong",
     403: "A built-in voice cannot be removed",
-    404: "No such voice or model",
+    404: "No such voice, model or utterance",
     405: "The path has no such method; see `Allow`",
     408: "The body did not arrive in time",
     409: "The id is taken",
@@ -80,7 +108,7 @@ _MEANINGS = {
     422: "The engine of this voice cannot do what was asked",
     500: "A fault of june-tts; its log says more",
     502: "The engine failed; trying again may help",
-    503: "Busy, stopping, or not configured; see `Retry-After`",
+    503: "Busy, stopping, not configured, or LiveKit cannot be reached; see `Retry-After`",
 }
 
 _TEXT = {"type": "string"}
@@ -115,6 +143,7 @@ _ELEVENLABS = _error({"detail": _error({"status": _TEXT, "message": _TEXT, "para
 _ANYWHERE = (401, 405, 500)
 SPEECH = (400, 404, 408, 413, 415, 422, 502, 503)
 UPLOAD = (400, 408, 409, 413, 415, 503)
+STOP = (400, 404, 408, 413, 415, 503)
 REMOVAL = (403, 404, 408, 413, 503)
 
 

@@ -43,18 +43,21 @@ async def health(given: Given) -> dict[str, Any]:
     voices = [voice for engine in given.engines for voice in engine.voices()]
     processes = {engine.name: engine.health for engine in given.engines if isinstance(engine, Supervised)}
     all_ready = all(process.status == "ready" for process in processes.values())
+    rooms = _rooms(given)
+    away = rooms is not None and (rooms["home"] is False or not rooms["reachable"])
     on_gpu = any(process.device.startswith("cuda") for process in processes.values())
     return {
-        "status": "ok" if database and voices and all_ready else "degraded",
+        "status": "ok" if database and voices and all_ready and not away else "degraded",
         "timestamp": time.time(),
         "uptime_seconds": time.time() - given.started_at,
         "version": given.version,
         "services": {
             "engines": {engine.name: bool(engine.voices()) for engine in given.engines},
             "processes": {name: asdict(process) for name, process in processes.items()},
-            "livekit": given.livekit_url is not None,
+            "livekit": rooms is not None and not away,
             "database": database,
         },
+        "rooms": rooms,
         "resources": {"gpu_available": on_gpu, **_memory()},
         "model": {
             "loaded": bool(voices),
@@ -92,6 +95,19 @@ async def stats(given: Given) -> dict[str, Any]:
 async def metrics(given: Given) -> Response:
     """Prometheus's text format."""
     return Response(given.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _rooms(given: Services) -> dict[str, Any] | None:
+    if given.utterances is None:
+        return None
+    state = given.utterances.rooms.state
+    return {
+        "joined": state.joined,
+        "home": state.home,
+        "reachable": state.reachable,
+        "speaking": given.utterances.speaking,
+        "waiting": given.utterances.waiting,
+    }
 
 
 async def _answers(given: Services) -> bool:

@@ -7,16 +7,21 @@ from fastapi import APIRouter, Depends, File, Form, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from june_tts.errors import NotConfigured
+from june_tts.errors import InvalidRequest
 from june_tts.http.forms import checked_form
-from june_tts.http.routes.docs import AUDIO_REPLY, REMOVAL, SPEECH, UPLOAD, june_refusals
+from june_tts.http.routes.docs import REMOVAL, SPEECH, SYNTHESIZE_REPLY, UPLOAD, june_refusals
+from june_tts.http.routes.rooms import spoken_in_room
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import speech_response
-from june_tts.types import ClonedVoice, Format, Sampling, SpeechRequest, Voice
+from june_tts.types import ClonedVoice, Format, RoomRequest, Sampling, SpeechRequest, Voice
 
 router = APIRouter(prefix="/api", tags=["June"])
 
 Given = Annotated[Services, Depends(services)]
+
+
+ROOM_FIELDS = ("priority", "interrupt", "wait")
+AUDIO_FIELDS = ("audio_format", "sample_rate")
 
 
 class SynthesizeBody(BaseModel):
@@ -30,6 +35,17 @@ class SynthesizeBody(BaseModel):
     text: str = Field(description="The text to speak.")
     room_name: str | None = Field(
         None, max_length=300, description="A LiveKit room to speak into; absent: the reply is the audio."
+    )
+    priority: int = Field(
+        0, strict=True, ge=0, le=9, description="Of what waits for a room, the highest is spoken first."
+    )
+    interrupt: bool = Field(
+        False,
+        strict=True,
+        description="End what the room hears, and what waits there, unless its priority is higher.",
+    )
+    wait: bool = Field(
+        True, strict=True, description="Answer when the last frame has been played; else at once."
     )
     language: str | None = Field(
         None, max_length=40, description="BCP 47; must be one the voice speaks. Absent: the voice's own."
@@ -64,20 +80,26 @@ class SynthesizeBody(BaseModel):
     )
 
 
-@router.post("/tts/synthesize", responses=AUDIO_REPLY | june_refusals(*SPEECH), response_class=Response)
+@router.post("/tts/synthesize", responses=SYNTHESIZE_REPLY | june_refusals(*SPEECH), response_class=Response)
 async def synthesize(
     body: SynthesizeBody, given: Given, ident: Annotated[str, Depends(request_id)]
 ) -> Response:
-    """Speak a text. Without `room_name` the reply is the audio, sent while it is being made."""
-    if body.room_name is not None:
-        raise NotConfigured(
-            "room_name: this server is not connected to LiveKit. Set LIVEKIT_URL, LIVEKIT_API_KEY and "
-            "LIVEKIT_API_SECRET on a release that speaks into rooms, or leave room_name out to get the audio",
-            param="room_name",
-        )
+    """Speak a text: into a room, or as the reply, sent while it is being made."""
     sampling = Sampling(body.temperature, body.top_p, body.repetition_penalty, body.seed)
     request = SpeechRequest(ident, body.text, body.voice_id, body.language, body.speed, sampling)
-    return speech_response(given, request, body.audio_format, body.sample_rate)
+    _fits(body)
+    if body.room_name is None:
+        return speech_response(given, request, body.audio_format, body.sample_rate)
+    wanted = RoomRequest(body.room_name, request, body.priority, body.interrupt)
+    return await spoken_in_room(given, wanted, wait=body.wait)
+
+
+def _fits(body: SynthesizeBody) -> None:
+    """Nothing is accepted and then ignored: an audio reply has no queue, and speech in a room no format."""
+    where, wrong = ("with", ROOM_FIELDS) if body.room_name is None else ("without", AUDIO_FIELDS)
+    for name in wrong:
+        if name in body.model_fields_set:
+            raise InvalidRequest(f"{name} is only for requests {where} room_name", param=name)
 
 
 @router.get("/voices", responses=june_refusals(503))
