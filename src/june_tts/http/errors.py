@@ -46,7 +46,7 @@ UNION_TAGS = ("str", "VoiceRef")
 """What pydantic puts behind the name of a field that may be one of two things; no client sent it."""
 
 
-FISH_PATHS = ("/v1/tts", "/v1/health", "/v1/vqgan/", "/v1/references/")
+FISH_PATHS = ("/v1/tts", "/v1/health", "/v1/vqgan/", "/v1/references/", "/model", "/wallet/")
 FISH_STATUS = {"invalid_request": 422, "text_too_long": 400}
 """Where fish-speech has another status than STATUS."""
 

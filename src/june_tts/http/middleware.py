@@ -16,9 +16,11 @@ from june_tts.http.errors import error_response
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 UPLOADS = (
     *("/api/voices/clone", "/v1/audio/voices"),
-    *("/v1/tts", "/v1/vqgan/encode", "/v1/vqgan/decode", "/v1/references/add"),
+    *("/v1/tts", "/v1/vqgan/encode", "/v1/vqgan/decode", "/v1/references/add", "/model"),
 )
 """Paths whose bodies may have recordings in them."""
+BELOW = "/model/"
+"""Paths below may have pictures in them."""
 CALLS = ("http", "websocket")
 REPLIES = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 """What has the headers of a reply; the last one refuses a handshake."""
@@ -116,7 +118,7 @@ class Bodies:
             await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        upload = scope["path"].rstrip("/") in UPLOADS
+        upload = scope["path"].rstrip("/") in UPLOADS or scope["path"].startswith(BELOW)
         most = self._limits.max_upload_bytes + FORM_BYTES if upload else self._limits.max_body_bytes
         stated = Headers(scope=scope).get("content-length", "")
         # ASCII alone: "²" is a digit to Python and no number, and 5,000 digits are too many for int()

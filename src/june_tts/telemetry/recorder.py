@@ -1,6 +1,7 @@
 """Watches one stream from request to end and tells the metrics and the log. Never sees the text."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,8 @@ class Recorder:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self.totals = Totals()
+        self.spoken: Counter[str] = Counter()
+        """Streams by voice since the server started, by the labels of the metrics."""
 
     def refused(self, code: str) -> None:
         """A request was refused before it cost anything."""
@@ -94,6 +97,7 @@ class Watch:
         label = self._metrics.voice_label(self._voice_id)
         self._metrics.active.dec()
         self._metrics.requests.labels(label, status).inc()
+        self._recorder.spoken[label] += 1
         self._total(status, took)
         if status == "success" and not self._live:
             self._metrics.latency.labels(label).observe(took)
