@@ -91,4 +91,4 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with running_alone(settings, ReferenceFolders(REFERENCES)) as services:
         app = create_app(services, fish_alone=True)
         said = f"Fish's API is at {url(listener)}/v1/tts, described at /docs"
-        await serve_app(app, services.admission, settings, listener, said)
+        await serve_app(app, services, settings, listener, said)

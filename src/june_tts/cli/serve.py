@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Coroutine
 from typing import Annotated, Any
 
@@ -12,11 +13,12 @@ from rich.console import Console
 from june_tts.bootstrap import running
 from june_tts.errors import SettingsError, shown
 from june_tts.http.app import create_app
-from june_tts.service.admission import Admission
+from june_tts.http.services import Services
 from june_tts.settings import Settings, load
 from june_tts.telemetry import log
 
 _out = Console(highlight=False)
+_LOOK_SECONDS = 0.05
 
 
 def serve(
@@ -66,23 +68,33 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     _out.print(f"june-tts: loading {', '.join(settings.engines)} …")
     async with running(settings) as services:
         said = f"the page is at {url(listener)}/ and the API at /docs"
-        await serve_app(create_app(services), services.admission, settings, listener, said)
+        await serve_app(create_app(services), services, settings, listener, said)
 
 
 async def serve_app(
-    app: Any, admission: Admission, settings: Settings, listener: socket.socket, said: str
+    app: Any, services: Services, settings: Settings, listener: socket.socket, said: str
 ) -> None:
     """Serve until interrupted. `said` tells the user where."""
-    config = uvicorn.Config(
+    _out.print(f"june-tts: {said}; Ctrl-C stops it", soft_wrap=True)
+    server = _Server(server_config(app, settings), services, settings.drain_seconds)
+    await server.serve([listener])
+
+
+def server_config(app: Any, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        ws_max_size=settings.live_frame_bytes,
+        # audio hardly becomes smaller, and deflating it would hold up the event loop
+        ws_per_message_deflate=False,
+        # a pong stands behind words in the queue, which are not read while they wait to be spoken
+        ws_ping_timeout=None,
     )
-    _out.print(f"june-tts: {said}; Ctrl-C stops it", soft_wrap=True)
-    await _Server(config, admission).serve([listener])
 
 
 def url(listener: socket.socket) -> str:
@@ -94,10 +106,23 @@ def url(listener: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """Tells admission when it is stopping, so that `/health/ready` says so while streams finish."""
 
-    def __init__(self, config: uvicorn.Config, admission: Admission) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services, drain_seconds: float) -> None:
         super().__init__(config)
-        self._admission = admission
+        self._admission = services.admission
+        self._live = services.sockets
+        self._drain_seconds = drain_seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._admission.draining = True
+        self._admission.draining = self._live.draining = True
+        await self._last_words()
         await super().shutdown(sockets)
+
+    async def _last_words(self) -> None:
+        """Uvicorn lets replies end, and cuts every WebSocket at once, also one that is speaking."""
+        end = time.monotonic() + self._drain_seconds
+        while time.monotonic() < end:
+            if not (self._live.active and self._admission.active):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        left = end - time.monotonic()
+        self.config.timeout_graceful_shutdown = max(1, round(left))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from june_tts.audio.codec import CodecEncoder
 from june_tts.audio.encode import Encoder, open_encoder
@@ -48,7 +48,7 @@ FISH_AUDIO = Usual("mp3", streaming=True)
 FISH_SPEECH = Usual("wav", streaming=False)
 
 
-def usual(request: Request) -> Usual:
+def usual(request: HTTPConnection) -> Usual:
     """The dependency: Fish Audio's ways, or fish-speech's where the server is there in its place."""
     found: Usual = request.app.state.fish_usual
     return found

@@ -54,7 +54,8 @@ class LiveText:
         self._next: Piece | None = None
         self._flushed = False
         self._ended = False
-        self.characters = 0
+        self._characters = 0
+        self._told = 0
 
     async def begun(self) -> bool:
         """Wait for something to speak; False where nothing more comes."""
@@ -70,6 +71,11 @@ class LiveText:
             if self._next is not None:
                 piece, self._next = self._next, None
                 yield piece
+
+    def wrote(self) -> int:
+        """Characters that were written since this was last asked."""
+        told, self._told = self._told, self._characters
+        return self._characters - told
 
     async def aclose(self) -> None:
         """Ask the writer for nothing more."""
@@ -113,8 +119,8 @@ class LiveText:
         self._ready = self._growing.ready(flush=self._flushed)
 
     def _add(self, text: str) -> None:
-        self.characters += len(text)
-        self._check(text, self.characters)
+        self._characters += len(text)
+        self._check(text, self._characters)
         if not self._hearing.left and not self._growing.waiting:
             self._growing.restart()  # silence now: sound at once is worth more than a long piece
         self._growing.feed(text)

@@ -127,13 +127,11 @@ class Synthesizer:
     ) -> AsyncGenerator[AudioChunk, None]:
         with self._refusals():
             place = self._admission.place()
-        before, characters = hearing.made, text.characters
+        before = hearing.made
         with place:
             async with (
                 aclosing(text.passage()) as pieces,
-                aclosing(
-                    self._speak(order, pieces, lambda: text.characters - characters, live=True)
-                ) as chunks,
+                aclosing(self._speak(order, pieces, text.wrote, live=True)) as chunks,
             ):
                 async for chunk in chunks:
                     hearing.add(chunk)
