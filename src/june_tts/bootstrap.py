@@ -180,6 +180,8 @@ def _services(
             settings.live_turn_seconds,
             settings.live_waiting_chars,
             settings.stall_seconds,
+            turn_chars=settings.max_text_chars,
+            contexts=settings.live_contexts,
         ),
         references=LibraryReferences(library),
         codec=codec,

@@ -36,6 +36,10 @@ OPENAI_VOICES = (
 FISH_AUDIO_VOICE = "933563129e564b19a115bedd57b7406a"
 """What LiveKit's plugin for Fish Audio asks for unless it is told otherwise."""
 
+ELEVENLABS_VOICES = ("hpp4J3VqNfWAUOO0d1Us", "JBFqnCBsd6RMkjVDRZzb", "21m00Tcm4TlvDq8ikWAM")
+"""What LiveKit's plugin for ElevenLabs asks for unless it is told otherwise, and what most examples of its
+SDK have had in them, new and old."""
+
 
 def _comma_list(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -125,8 +129,9 @@ class Settings(BaseModel):
     voice_aliases: Annotated[dict[str, str], BeforeValidator(_comma_map)] = Field(
         default_factory=dict,
         alias="JUNE_VOICE_ALIASES",
-        description="Other names for voices, `alloy=joe,nova=jf_alpha`. OpenAI's 13 names and the "
-        "voice that LiveKit's Fish Audio plugin asks for speak the default voice unless they are listed.",
+        description="Other names for voices, `alloy=joe,nova=jf_alpha`. OpenAI's 13 names and the voices "
+        "that clients of Fish Audio and ElevenLabs ask for by themselves speak the default voice unless they "
+        "are listed.",
     )
     lanes: int = Field(
         0,
@@ -212,6 +217,13 @@ class Settings(BaseModel):
         le=10_000_000,
         alias="JUNE_LIVE_WAITING_CHARS",
         description="Text of a WebSocket's turn that waits to be spoken; beyond it the socket is not read.",
+    )
+    live_contexts: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        alias="JUNE_LIVE_CONTEXTS",
+        description="Contexts at once on one of ElevenLabs' multi-context WebSockets; one more is refused.",
     )
     drain_seconds: float = Field(
         10.0,
@@ -473,7 +485,8 @@ class Settings(BaseModel):
     @property
     def aliases(self) -> dict[str, str]:
         """Every other name of a voice: those that were set, and clients' usual ones for the default voice."""
-        return dict.fromkeys((*OPENAI_VOICES, FISH_AUDIO_VOICE), self.default_voice) | self.voice_aliases
+        usual = (*OPENAI_VOICES, FISH_AUDIO_VOICE, *ELEVENLABS_VOICES)
+        return dict.fromkeys(usual, self.default_voice) | self.voice_aliases
 
     @property
     def piper_dir(self) -> Path:

@@ -13,9 +13,9 @@ class LiveLimits:
     """From a turn's start to its last audio. Pipecat has one turn for a whole conversation."""
     waiting_chars: int = 10_000
     """Written and not read by the engine yet; beyond it, the socket is not read."""
+    stall_seconds: float = 120.0
+    """A client that takes nothing for so long is cut off."""
     turn_chars: int = 100_000
     """Of one turn, where its API must not stop reading: what comes next may be the word to stop it."""
     contexts: int = 16
     """Turns of one socket at once, where its API has that; each holds a place only while it speaks."""
-    stall_seconds: float = 120.0
-    """A client that takes nothing for so long is cut off."""

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,17 @@ class Timing(FakeEngine):
             for at, word in enumerate(piece.text.split()):
                 samples = np.full(2400, 0.1, np.float32)
                 yield AudioChunk(samples, 24_000, (WordTime(word, at * 0.1, at * 0.1 + 0.08),))
+
+
+class Timeless(FakeEngine):
+    """Knows no times."""
+
+    async def synthesize(
+        self, utterance: Utterance, pieces: AsyncIterable[Piece]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        async with aclosing(super().synthesize(utterance, pieces)) as chunks:
+            async for chunk in chunks:
+                yield replace(chunk, words=())
 
 
 async def speak(
@@ -235,7 +247,7 @@ async def test_a_stream_with_timestamps_is_lines_that_together_say_the_same() ->
 
 @pytest.mark.parametrize("path", ["/with-timestamps", "/stream/with-timestamps"])
 async def test_an_engine_that_knows_no_times_gives_no_alignment(path: str) -> None:
-    async with fake_server() as server:
+    async with fake_server(Timeless()) as server:
         found = lines(await speak(server, path))
     assert all(line["alignment"] is None and line["normalized_alignment"] is None for line in found)
     assert b"".join(base64.b64decode(line["audio_base64"]) for line in found)
