@@ -106,7 +106,9 @@ def test_the_pages_that_newcomers_read_have_snippets_that_run() -> None:
     with_snippets = {name(page) for page in pages() if to_run(page)}
     assert {
         "docs/quick-start.md",
+        "docs/how-to/livekit-agents.md",
         "docs/how-to/openai-clients.md",
+        "docs/how-to/pipecat.md",
         "docs/how-to/own-voices.md",
     } <= with_snippets
     languages = {block.language for page in pages() for block in to_run(page)}
