@@ -89,6 +89,7 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        ws="websockets-sansio",
         ws_max_size=settings.live_frame_bytes,
         # audio hardly becomes smaller, and deflating it would hold up the event loop
         ws_per_message_deflate=False,
