@@ -23,6 +23,8 @@ class Talk:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self._kept: dict[str | None, list[Message]] = {}
+        """Of each context, until they are asked for."""
 
     async def send(self, **message: Any) -> None:
         await self.connection.send(json.dumps(message))
@@ -39,13 +41,11 @@ class Talk:
         return found
 
     async def final(self, context_id: str | None = None) -> list[Message]:
-        """Those of one context up to its last one; others' are left out."""
-        found: list[Message] = []
-        while not (found and found[-1].get("isFinal")):
+        """Those of one context up to its last one."""
+        while not any(message.get("isFinal") for message in self._kept.get(context_id, [])):
             message = await self.next()
-            if message.get("contextId") == context_id:
-                found.append(message)
-        return found
+            self._kept.setdefault(message.get("contextId"), []).append(message)
+        return self._kept.pop(context_id)
 
     async def closed(self) -> tuple[list[Message], int, str]:
         """The rest of the messages, and what the server closes with."""

@@ -31,7 +31,8 @@ class MultiStreamInput:
     def deadline(self) -> float:
         if self._open:
             return min(context.deadline for context in self._open.values())
-        return float("inf") if self._ending or self._leaving else self._heard + self._quiet_seconds
+        # one that is still ending is looked for again after as long
+        return (now() if self._ending or self._leaving else self._heard) + self._quiet_seconds
 
     async def hear(self, frame: Frame) -> None:
         self._heard = now()
@@ -46,7 +47,7 @@ class MultiStreamInput:
 
     async def quiet(self) -> None:
         """Contexts without news get no more text; a socket without contexts is closed."""
-        if not self._open:
+        if not (self._open or self._ending or self._leaving or self.over.done()):
             self.over.set_result((AWAY, f"nothing was sent for {self._quiet_seconds:g} s"))
         for context_id, context in [*self._open.items()]:
             if context.deadline <= now():
