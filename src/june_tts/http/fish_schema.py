@@ -130,7 +130,9 @@ class TTSBody(_Body):
     opus_bitrate: OpusBits | None = Field(
         None, description="24, 32, 48 or 64 kbit/s, or the same in bit/s; -1000 or absent: for speech."
     )
-    prosody: ProsodyBody = Field(default_factory=ProsodyBody, description="Tempo and volume.")
+    prosody: ProsodyBody = Field(
+        default_factory=lambda: ProsodyBody.model_validate({}), description="Tempo and volume."
+    )
     references: BySpeaker = Field(
         default_factory=list, max_length=MOST_SPEAKERS, description="Recordings to speak like."
     )
