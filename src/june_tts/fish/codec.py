@@ -56,7 +56,7 @@ class Codec:
         self._device = torch.device(device)
         with torch.inference_mode():
             file = CodecFile.open(path)
-            Encoder(file.shapes_only(), torch.device("meta"), windows)
+            Encoder(file.shapes_only(), torch.device("cpu"), windows)
             self._decoder = Decoder(file, torch.empty(0, device=self._device, dtype=dtype), windows[1])
             self._silence = torch.zeros(self._decoder.layout.size, device=self._device, dtype=dtype)
         self._encoder: Encoder | None = None

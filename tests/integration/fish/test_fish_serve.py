@@ -1,6 +1,8 @@
 """`LLAMA_CHECKPOINT_PATH` set: the real engine in its process, with random weights, beside another engine."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,19 @@ async def test_a_codec_that_is_not_there_is_named(checkpoint: Path, tmp_path: Pa
     with pytest.raises(ModelUnavailable, match=r"none\.pth"):
         async with running(given):
             pass
+
+
+def test_starting_the_engine_does_not_import_the_compiler_of_torch(checkpoint: Path) -> None:
+    """It takes five seconds and 150 MB, at every restart too; torch imports it at the first use of much."""
+    program = f"""
+import sys
+from june_tts.fish.loading import load_engine
+from june_tts.fish.options import EngineOptions
+from june_tts.fish.serving import warm_up
+warm_up(load_engine(EngineOptions({str(checkpoint)!r}, {str(checkpoint / "codec.pth")!r}, device="cpu", slots=1)))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 async def test_naming_the_engine_without_a_checkpoint_stops_the_start(tmp_path: Path) -> None:
