@@ -139,7 +139,8 @@ def _open_nothing(url: str, flags: int, options: dict[str, str]) -> Never:
 def _decode(container: InputContainer, name: str, stated: float | None, max_seconds: float) -> Decoded:
     if not container.streams.audio:
         refuse(f"its {name} container has no audio in it: {EXPECTED}")
-    if container.duration is not None and name != "wav":
+    # nothing in an AAC stream states its length: there it is always a guess, and no sign of a cut
+    if container.duration is not None and name not in ("wav", "aac"):
         stated = container.duration / av.time_base
     if stated is not None and stated > max_seconds + PADDING_SECONDS and name not in GUESSED_DURATION:
         _refuse_length(f"{stated:.1f} s", max_seconds)

@@ -55,6 +55,13 @@ def recording(name: str) -> bytes:
     return record(babble(SECONDS, rate), rate, container, codec, **options)
 
 
+def test_an_aac_that_begins_quietly_is_not_taken_to_be_cut_off() -> None:
+    """It states no length, and libav's guess from its first, small frames is many times too long."""
+    quiet = np.zeros(3 * 24_000, np.float32)
+    data = record(np.concatenate([quiet, babble(SECONDS, 24_000)]), 24_000, "adts", "aac")
+    assert decode(data, max_seconds=60).samples.size / 24_000 == pytest.approx(3 + SECONDS, abs=0.2)
+
+
 def refusal(data: bytes, max_seconds: float = 60) -> str:
     with pytest.raises(InvalidRecording) as refused:
         decode(data, max_seconds=max_seconds)
