@@ -75,15 +75,25 @@ class Listener:
         while time.monotonic() - (self.silent_since(mark) or began) < seconds:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
+    async def concealed(self) -> float:
+        """Seconds of sound that the player made up because none had come in time; pauses are not in it."""
+        made_up = 0
+        for person in self.room.remote_participants.values():
+            for publication in person.track_publications.values():
+                for stats in await publication.track.get_stats() if publication.track else ():
+                    inbound = stats.inbound_rtp.inbound
+                    made_up += inbound.concealed_samples - inbound.silent_concealed_samples
+        return made_up / RATE
+
 
 def loud(frame: Sound) -> bool:
     return bool(frame.size) and int(np.abs(frame.astype(np.int32)).max()) > AUDIBLE
 
 
-def token(url_key: tuple[str, str], room: str, identity: str, **grants: bool) -> str:
-    """For the server's key and secret."""
-    minted = api.AccessToken(*url_key).with_identity(identity)
-    return minted.with_grants(api.VideoGrants(room_join=True, room=room, **grants)).to_jwt()
+def token(key: tuple[str, str], room: str, identity: str) -> str:
+    """Of somebody who only listens. `key`: the server's key and secret."""
+    minted = api.AccessToken(*key).with_identity(identity)
+    return minted.with_grants(api.VideoGrants(room_join=True, room=room, can_publish=False)).to_jwt()
 
 
 @asynccontextmanager
@@ -110,7 +120,7 @@ async def listening(
     participant.on("transcription_received", told)
     participant.register_text_stream_handler("lk.transcription", captioned)
     async with asyncio.timeout(JOIN_SECONDS):
-        await participant.connect(url, token(key, room, identity, can_publish=False))
+        await participant.connect(url, token(key, room, identity))
     try:
         yield listener
     finally:
