@@ -15,9 +15,12 @@ import numpy as np
 
 from june_tts.audio.seams import Seams
 from june_tts.audio.tempo import Tempo
+from june_tts.engine.estimated import Loudness, estimated
 from june_tts.engine.fish_pauses import Pauses
 from june_tts.engine.fish_voices import EngineCodec, VoicePrompts
+from june_tts.engine.fish_words import Told, TurnWords
 from june_tts.engine.lead import lead
+from june_tts.engine.timing import Timing
 from june_tts.errors import EngineFailed
 from june_tts.fish.events import Frames
 from june_tts.fish.handle import Handle
@@ -156,14 +159,18 @@ class FishEngine:
         try:
             turns = self._turns(await self._references(utterance))
             params = self._params(utterance)
-            spoken = self._spoken(turns, params, pieces)
+            told, given = Told(utterance.speed), 0
+            spoken = self._spoken(turns, params, pieces, told)
             tempo = Tempo(rate, utterance.speed)
             async with aclosing(lead(spoken, round(self._rules.ahead_seconds * rate))) as chunks:
                 async for samples in chunks:
                     if (heard := tempo.feed(samples)).size:
-                        yield AudioChunk(heard, rate)
-            if (rest := tempo.finish()).size:
-                yield AudioChunk(rest, rate)
+                        given += heard.size
+                        yield AudioChunk(heard, rate, tuple(told.heard(given / rate)))
+            rest = tempo.finish()
+            words = tuple(told.heard((given + rest.size) / rate, last=True))
+            if rest.size or words:
+                yield AudioChunk(rest, rate, words)
         finally:
             self.active -= 1
 
@@ -188,21 +195,34 @@ class FishEngine:
         return Turns(self._tokenizer, references, info.positions, info.codebooks)
 
     async def _spoken(
-        self, turns: Turns, params: SamplingParams, pieces: AsyncIterable[Piece]
+        self, turns: Turns, params: SamplingParams, pieces: AsyncIterable[Piece], told: Told
     ) -> AsyncGenerator[Samples, None]:
-        """Turn after turn, joined by the pauses of the text."""
-        seams, pauses = Seams(self.codec.sample_rate), Pauses()
+        """Turn after turn, joined by the pauses of the text. Words are told when their turn has been made."""
+        rate = self.codec.sample_rate
+        seams, pauses, words = Seams(rate), Pauses(), TurnWords()
+        timing = Timing(seams, rate)
         pause: Pause | None = None
-        async with aclosing(turns.read(pauses.texts(pieces))) as read:
+        async with aclosing(turns.read(pauses.texts(words.of(pieces)))) as read:
             async for turn in read:
-                if pause is not None and (rest := seams.end_piece(pause)).size:
-                    yield rest
+                if pause is not None:
+                    rest = seams.end_piece(pause)
+                    timing.end()
+                    told.add(timing.heard())
+                    if rest.size:
+                        yield rest
+                loudness = Loudness(rate)
                 async with aclosing(self._turn(turns, turn, params)) as made:
                     async for samples in made:
+                        loudness.feed(samples)
                         if (heard := seams.feed(samples)).size:
                             yield heard
+                timing.begin(words.turn(turn.text), estimated(turn.text, loudness))
+                told.add(timing.heard())
                 pause = pauses.after(turn.text)
-        if (rest := seams.end_piece("none", last=True)).size:
+        rest = seams.end_piece("none", last=True)
+        timing.end()
+        told.add(timing.heard())
+        if rest.size:
             yield rest
 
     async def _turn(self, turns: Turns, turn: Turn, params: SamplingParams) -> AsyncGenerator[Samples, None]:

@@ -77,7 +77,7 @@ class KokoroModel:
                 audio, *frames = (output.ravel() for output in run(self._session, feeds))
                 if self._timed and frames[0].size == len(places) + 2:
                     of_ids = [NOBODY, *(words[at] for at in places), NOBODY]
-                    ticket.marks += marks.of(of_ids, frames[0] * (audio.size / frames[0].sum()))
+                    ticket.marks += marks.of(of_ids, _lengths(frames[0], audio.size))
                 yield audio
 
     def _sentences(self, text: str, language: str) -> Iterator[tuple[str, list[int]]]:
@@ -90,3 +90,16 @@ class KokoroModel:
     def _phonemes(self, text: str, language: str) -> list[str]:
         found = self._espeak.sentences(text, ESPEAK_VOICES[language])
         return [kokoro_phonemes(sentence, language) for sentence in found]
+
+
+def _lengths(frames: Samples, samples: int) -> Samples:
+    """Of each phoneme, in samples.
+
+    It sounds a frame (25 ms) before its place among the durations: measured on words behind a pause, see
+    docs/decisions/word-times.md. The padding in front has that frame to give.
+    """
+    each = np.float32(samples / frames.sum())
+    lengths: Samples = frames * each
+    lengths[0] -= each
+    lengths[-1] += each
+    return lengths

@@ -216,3 +216,20 @@ def test_the_fingerprint_tells_codecs_apart(tmp_path: Path) -> None:
     assert fingerprint(path) != first
     with pytest.raises(ModelUnavailable, match="nowhere"):
         fingerprint(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("speed", [1.0, 1.5])
+async def test_every_word_has_a_time_in_order_within_the_audio(tmp_path: Path, speed: float) -> None:
+    texts = ["This sentence has some words in it, and a few more.", "It is followed by another one."] * 3
+    async with engine(tmp_path) as made:
+        chunks = [chunk async for chunk in made.synthesize(utterance(speed=speed), written(*texts))]
+    words = [word for chunk in chunks for word in chunk.words]
+    assert [word.text for word in words] == " ".join(texts).split()
+    edges = [edge for word in words for edge in (word.start, word.end)]
+    assert edges == sorted(edges)
+    seconds = sum(chunk.samples.size for chunk in chunks) / 2000
+    assert 0 <= edges[0] < edges[-1] <= seconds
+    sent = 0.0
+    for chunk in chunks:
+        sent += chunk.samples.size / 2000
+        assert all(word.end <= sent + 1e-9 for word in chunk.words)
