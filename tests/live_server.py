@@ -9,12 +9,13 @@ from typing import Any
 
 import msgpack
 import uvicorn
-from tests.fake_server import FakeServer, fake_server
+from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 
 from june_tts.cli.serve import server_config
 from june_tts.engine.fake import FakeEngine
 from june_tts.settings import Settings
+from tests.fake_server import FakeServer, fake_server
 
 WAIT_SECONDS = 10.0
 """For anything that should happen at once."""
@@ -25,16 +26,12 @@ class LiveServer:
     fake: FakeServer
     url: str
     """http://host:port"""
-    uvicorn: uvicorn.Server
+    sockets: list[str]
+    """The path of each WebSocket that was ever asked for."""
 
     @property
     def live(self) -> str:
         return self.url.replace("http", "ws", 1) + "/v1/tts/live"
-
-    @property
-    def connections(self) -> int:
-        """TCP connections that are open now."""
-        return len(self.uvicorn.server_state.connections)
 
 
 @asynccontextmanager
@@ -45,11 +42,18 @@ async def live_server(
     settings = Settings.model_validate({"JUNE_LIVE_FRAME_BYTES": frame_bytes})
     async with fake_server(engine, **given) as fake:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(server_config(fake.app, settings))
+        sockets: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket":
+                sockets.append(scope["path"])
+            await fake.app(scope, receive, send)
+
+        server = uvicorn.Server(server_config(app, settings))
         serving = asyncio.create_task(server.serve([listener]))
         try:
             await becomes(lambda: server.started)
-            yield LiveServer(fake, f"http://127.0.0.1:{listener.getsockname()[1]}", server)
+            yield LiveServer(fake, f"http://127.0.0.1:{listener.getsockname()[1]}", sockets)
         finally:
             server.should_exit = True
             await asyncio.wait_for(serving, WAIT_SECONDS)
