@@ -333,6 +333,8 @@ def _fish(
         codec=str(codec_file),
         device=settings.fish_device,
         precision=settings.fish_dtype,
+        batch_invariant=settings.fish_batch_invariant,
+        compile=settings.fish_compile,
         slots=settings.fish_slots,
         positions=settings.fish_positions,
         threads=settings.threads,

@@ -279,6 +279,18 @@ class Settings(BaseModel):
     fish_dtype: Literal["float32", "bfloat16", "float16", "int8", "int4"] = Field(
         "bfloat16", alias="JUNE_FISH_DTYPE", description="Precision of the Fish model's weights."
     )
+    fish_batch_invariant: bool = Field(
+        False,
+        alias="JUNE_FISH_BATCH_INVARIANT",
+        description="Make a request's speech independent of who else is served, in 16 bits and less too; "
+        "it is so in float32. Large batches get slower.",
+    )
+    fish_compile: bool = Field(
+        False,
+        alias="COMPILE",
+        description="Have torch write kernels for the Fish model: more frames a second on a GPU for a "
+        "longer start.",
+    )
     fish_slots: int = Field(
         16,
         ge=1,

@@ -41,7 +41,7 @@ def serve(
         typer.Option("--half", help="float16. Without it JUNE_FISH_DTYPE, which is bfloat16 unless set."),
     ] = False,
     compile: Annotated[
-        bool, typer.Option("--compile", help="No effect, and said so: see the how-to on the Fish server.")
+        bool, typer.Option("--compile", help="Have torch write faster kernels; takes longer to start.")
     ] = False,
     max_text_length: Annotated[
         int, typer.Option(min=0, help="Characters of a text at most; 0: JUNE_MAX_TEXT_CHARS.")
@@ -67,14 +67,14 @@ def serve(
         "DECODER_CONFIG_NAME": decoder_config_name,
         "JUNE_FISH_DEVICE": "cpu" if device == "cpu" else "auto",
         "JUNE_FISH_DTYPE": "float16" if half else None,
+        "COMPILE": "true" if compile else None,
         "JUNE_MAX_TEXT_CHARS": max_text_length or None,
         "JUNE_API_KEY": api_key,
     }
     settings = load(overrides={name: value for name, value in options.items() if value is not None}).settings
     log.configure(settings.log_level, settings.log_format)
-    for flag, given in (("--compile", compile), (f"--workers {workers}", workers > 1)):
-        if given:
-            note(f"{flag} has no effect here: one engine serves all requests in one batch, uncompiled")
+    if workers > 1:
+        note(f"--workers {workers} has no effect here: one engine serves all requests in one batch")
     with listening(settings, f"--listen {shown(listen)}") as listener:
         run(_serve(settings, listener))
 

@@ -24,6 +24,13 @@ Checkpoint = Annotated[Path, typer.Argument(help="Folder with config.json, the w
 CodecFile = Annotated[Path, typer.Argument(help="The codec's file, codec.pth.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16, float16, int8 or int4.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Invariant = Annotated[
+    bool,
+    typer.Option("--batch-invariant", help="Codes that no other request in the batch changes, in any dtype."),
+]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Have torch write kernels for what is between the products.")
+]
 
 
 def codes(
@@ -53,6 +60,8 @@ def codes(
     ] = 0,
     dtype: Dtype = "bfloat16",
     device: Device = "cpu",
+    batch_invariant: Invariant = False,
+    compile: Compile = False,
 ) -> None:
     """Make codes of texts: integers of shape (10, frames)."""
     from june_tts.fish.prompt import Reference
@@ -80,7 +89,9 @@ def codes(
     voice = (
         [Reference(reference_text, read_codes(reference_codes))] if reference_codes and reference_text else []
     )
-    engine = _torch("offline").Offline(checkpoint, dtype, device)
+    engine = _torch("offline").Offline(
+        checkpoint, dtype, device, batch_invariant=batch_invariant, compile=compile
+    )
     made = engine.codes(texts, params, voice)
     if text_file is None:
         _save(out, made[0][0])
@@ -147,6 +158,8 @@ def bench(
     device: Device = "cpu",
     codec: Annotated[Path | None, typer.Option(help="Count its decoding in the time to first audio.")] = None,
     semantic_only: Annotated[bool, typer.Option("--semantic-only", help="Never draw a text token.")] = False,
+    batch_invariant: Invariant = False,
+    compile: Compile = False,
     reference: Annotated[
         bool,
         typer.Option("--reference", help="The installed fish-speech 0.1.0 on the same checkpoint as well."),
@@ -165,6 +178,8 @@ def bench(
         device=device,
         codec=codec,
         semantic_only=semantic_only,
+        batch_invariant=batch_invariant,
+        compile=compile,
         reference=reference,
         threads=threads,
     )

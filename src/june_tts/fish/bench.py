@@ -48,6 +48,8 @@ class BenchOptions:
     codec: Path | None = None
     """Part of the time to first audio where given."""
     semantic_only: bool = False
+    batch_invariant: bool = False
+    compile: bool = False
     reference: bool = False
     threads: int = 0
 
@@ -102,7 +104,13 @@ def measure(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]
 
 
 def _ours(options: BenchOptions, say: Callable[[str], None]) -> list[BenchRun]:
-    model = load_model(options.checkpoint, options.precision, device=options.device)
+    model = load_model(
+        options.checkpoint,
+        options.precision,
+        device=options.device,
+        invariant=options.batch_invariant or None,
+        compile=options.compile,
+    )
     codec = (
         DacCodec(options.codec, device=options.device, dtype=_sound_type(options)) if options.codec else None
     )

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from june_tts.errors import InvalidRequest
 from june_tts.fish.checkpoint import Tensors, read_tensors
+from june_tts.fish.compiled import compiled
 from june_tts.fish.config import ModelConfig, TowerShape
 from june_tts.fish.linear import Invariant, Linear, dense
 from june_tts.fish.quantize import int4, int8
-from june_tts.fish.transformer import Layer, Model, Tower, rope_table
+from june_tts.fish.transformer import EAGER, Between, Layer, Model, Tower, rope_table
 
 Precision = Literal["float32", "bfloat16", "float16", "int8", "int4"]
 RESIDUAL_CODES = 1024
@@ -24,7 +25,12 @@ Make = Callable[[Tensor, Tensor | None], Linear]
 
 
 def load_model(
-    folder: Path, precision: Precision = "bfloat16", *, device: str = "cpu", invariant: bool | None = None
+    folder: Path,
+    precision: Precision = "bfloat16",
+    *,
+    device: str = "cpu",
+    invariant: bool | None = None,
+    compile: bool = False,
 ) -> Model:
     """Read, check and lay out a checkpoint.
 
@@ -32,6 +38,7 @@ def load_model(
         precision: of weights and arithmetic; int8 and int4 keep activations, embeddings and the fast tower's
             head in bfloat16.
         invariant: a row's result does not depend on the batch it is in; None for float32 alone.
+        compile: have torch write kernels for what is between the products; see `compiled.py`.
 
     Raises:
         ModelUnavailable: a file or tensor is missing or wrong.
@@ -45,7 +52,8 @@ def load_model(
     place = _device(device)
     kind = getattr(torch, precision) if precision in ("float32", "bfloat16", "float16") else torch.bfloat16
     keep = precision == "float32" if invariant is None else invariant
-    return _Builder(config, read_tensors(folder, config), precision, kind, place, keep).model()
+    between = compiled() if compile else EAGER
+    return _Builder(config, read_tensors(folder, config), precision, kind, place, keep, between).model()
 
 
 def _device(name: str) -> torch.device:
@@ -69,9 +77,10 @@ class _Builder:
         dtype: torch.dtype,
         device: torch.device,
         invariant: bool,
+        between: Between,
     ) -> None:
         self._config, self._tensors, self._precision = config, tensors, precision
-        self._dtype, self._device, self._invariant = dtype, device, invariant
+        self._dtype, self._device, self._invariant, self._between = dtype, device, invariant, between
 
     def model(self) -> Model:
         config = self._config
@@ -92,7 +101,7 @@ class _Builder:
     def _tower(self, prefix: str, norm: str, shape: TowerShape, positions: int) -> Tower:
         layers = tuple(self._layer(f"{prefix}.{number}", shape) for number in range(shape.layers))
         rope = rope_table(positions, shape.head_dim, self._config.rope_base, self._device)
-        return Tower(shape, layers, self._tensor(norm), self._config.norm_eps, rope)
+        return Tower(shape, layers, self._tensor(norm), self._config.norm_eps, rope, self._between)
 
     def _layer(self, name: str, shape: TowerShape) -> Layer:
         attention, feed = f"{name}.attention", f"{name}.feed_forward"

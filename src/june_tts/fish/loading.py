@@ -56,9 +56,19 @@ def _runner(options: EngineOptions, device: str) -> TorchRunner:
     check_checkpoint(folder)
     tokenizer = Tokenizer.read(folder)
     tokens = SpecialTokens(tokenizer.semantic_begin, tokenizer.semantic_end, tokenizer.im_end)
-    model = load_model(folder, options.precision, device=device)
+    model = load_model(
+        folder,
+        options.precision,
+        device=device,
+        invariant=options.batch_invariant or None,
+        compile=options.compile,
+    )
     positions = options.positions or model.config.max_positions
-    return TorchRunner(model, tokens, slots=options.slots, positions=positions)
+    runner = TorchRunner(model, tokens, slots=options.slots, positions=positions)
+    if options.compile or device != "cpu":
+        # before anybody waits for it, and before the watchdog counts
+        runner.warm()
+    return runner
 
 
 def _codec(options: EngineOptions, device: str) -> DacCodec:

@@ -27,11 +27,21 @@ def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:
 class Offline:
     """A loaded checkpoint without a codec."""
 
-    def __init__(self, folder: Path, precision: Precision, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        precision: Precision,
+        device: str = "cpu",
+        *,
+        batch_invariant: bool = False,
+        compile: bool = False,
+    ) -> None:
         """Raises: ModelUnavailable, InvalidRequest."""
         check_checkpoint(folder)
         self._tokenizer = Tokenizer.read(folder)
-        self._model = load_model(folder, precision, device=device)
+        self._model = load_model(
+            folder, precision, device=device, invariant=batch_invariant or None, compile=compile
+        )
 
     def codes(
         self, texts: Sequence[str], params: SamplingParams, references: Sequence[Reference] = ()

@@ -28,6 +28,10 @@ class EngineOptions:
     """Sequences that are in the works at a time."""
     positions: int = 0
     """Of each slot, prompt and frames together; 0 for what the checkpoint allows."""
+    batch_invariant: bool = False
+    """Codes do not depend on who else is in the batch; in float32 they never do."""
+    compile: bool = False
+    """Have torch write kernels for what is between the products."""
     threads: int = 0
     """Of a step on the CPU; 0 leaves it to torch."""
     window: int = 172

@@ -23,6 +23,9 @@ FEW_SEQUENCES = 3
 MOST_WASTED = 1.6
 """Positions that are attended over for each live one, before sequences are taken one after the other."""
 
+WARM_PROMPT = 3
+"""Positions; more than one, as a prompt has."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptPrefix:
@@ -83,6 +86,16 @@ class TorchRunner:
         self._together = Together(model, self._frames, self._k, self._v, semantic)
         self._always_together = self._device.type == "cuda" if always_together is None else always_together
         self._lengths = [0] * slots
+
+    @torch.inference_mode()
+    def warm(self) -> None:
+        """Do once what is slow the first time: write kernels, capture graphs. No slot may be in use."""
+        self.open(0, SamplingParams())
+        text = np.zeros((self.codebooks + 1, WARM_PROMPT), np.int32)
+        self.step([Chunk(0, text, 0, last=True)], [])
+        self.step([], [0])
+        self._together.prepare()
+        self._hold(0, 0)
 
     @torch.inference_mode()
     def open(self, slot: int, params: SamplingParams) -> None:

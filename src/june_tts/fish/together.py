@@ -55,6 +55,17 @@ class Together:
             self._run(rows, attended)
         return self._columns[:rows].cpu()[torch.tensor(slots)]
 
+    def prepare(self) -> None:
+        """Run every shape that a step can have on a GPU, so that none is captured while streams wait; on a
+        CPU the smallest, which has the kernels of all."""
+        if self._k.device.type != "cuda":
+            self._run(1, 1)
+            return
+        for rows in _powers_of_two(1, self._slots):
+            for attended in _powers_of_two(min(LEAST_LENGTH, self._positions), self._positions):
+                if (rows, attended) not in self._graphs:
+                    self._graphs[rows, attended] = self._captured(rows, attended)
+
     def _fill(self, slots: Sequence[int], lengths: Sequence[int]) -> None:
         """One copy to the device: positions of the slots that take part, -1 for the others."""
         places = torch.full((self._slots,), -1, dtype=torch.int64)
@@ -115,6 +126,14 @@ class Together:
         hidden = self._model.slow.run(x, at, attend)
         self._columns[:rows] = self._frames.make(hidden, places, active)
         self._at[:rows] = (at + active).clamp(max=self._positions - 1)
+
+
+def _powers_of_two(least: int, most: int) -> list[int]:
+    """`least`, doubled until it is `most`, which is the last however far."""
+    found = [least]
+    while found[-1] < most:
+        found.append(min(2 * found[-1], most))
+    return found
 
 
 def _power_of_two(least: int, most: int) -> int:

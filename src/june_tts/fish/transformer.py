@@ -20,6 +20,18 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
+class Between:
+    """What a layer does between its products. Each can be one kernel: see `compiled.py`."""
+
+    norm: Callable[[Tensor, Tensor, float], Tensor]
+    """x, weight, eps: `rms_norm`."""
+    turn: Callable[[Tensor, Tensor], Tensor]
+    """x, angles: `rotated`."""
+    gate: Callable[[Tensor], Tensor]
+    """Gate and up side by side: `gated`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     attention_norm: Tensor
     wqkv: Linear
@@ -40,27 +52,27 @@ class Tower:
     eps: float
     rope: Tensor
     """(positions, head_dim / 2) complex64: cos + i sin."""
+    between: Between
 
     def run(self, x: Tensor, positions: Tensor, attend: Attend) -> Tensor:
         """All layers; (rows, dim) to (rows, dim), before the final norm."""
         angles = self.rope[positions].unsqueeze(1)
         for number, layer in enumerate(self.layers):
-            q, k, v = self._qkv(layer, rms_norm(x, layer.attention_norm, self.eps), angles)
+            q, k, v = self._qkv(layer, self.between.norm(x, layer.attention_norm, self.eps), angles)
             x = x + layer.wo(attend(number, q, k, v).flatten(1))
-            gate, up = layer.w13(rms_norm(x, layer.ffn_norm, self.eps)).chunk(2, dim=-1)
-            x = x + layer.w2(F.silu(gate) * up)
+            x = x + layer.w2(self.between.gate(layer.w13(self.between.norm(x, layer.ffn_norm, self.eps))))
         return x
 
     def final(self, x: Tensor) -> Tensor:
-        return rms_norm(x, self.norm, self.eps)
+        return self.between.norm(x, self.norm, self.eps)
 
     def _qkv(self, layer: Layer, x: Tensor, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         shape = self.shape
         heads = layer.wqkv(x).view(x.shape[0], -1, shape.head_dim)
         turned = heads[:, : shape.heads + shape.kv_heads]
         if layer.qk_norm is not None:
-            turned = rms_norm(turned, layer.qk_norm, self.eps)
-        turned = rotated(turned, angles)
+            turned = self.between.norm(turned, layer.qk_norm, self.eps)
+        turned = self.between.turn(turned, angles)
         return turned[:, : shape.heads], turned[:, shape.heads :], heads[:, shape.heads + shape.kv_heads :]
 
 
@@ -107,6 +119,12 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return F.layer_norm(torch.cat((x, -x), dim=-1), (2 * width,), None, None, eps)[..., :width] * weight
 
 
+def gated(both: Tensor) -> Tensor:
+    """SwiGLU (Shazeer 2020): silu(gate) * up, of (rows, 2 * hidden)."""
+    gate, up = both.chunk(2, dim=-1)
+    return F.silu(gate) * up
+
+
 def rope_table(positions: int, head_dim: int, base: float, device: torch.device) -> Tensor:
     """Angles position * base^(-2j / head_dim) as cos + i sin (Su et al. 2021), of neighbouring elements.
 
@@ -122,3 +140,7 @@ def rotated(x: Tensor, angles: Tensor) -> Tensor:
     """Neighbouring pairs of the last dimension, turned in float32. x (rows, heads, head_dim)."""
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * angles).flatten(-2).to(x.dtype)
+
+
+EAGER = Between(rms_norm, rotated, gated)
+"""Operation by operation, as torch has them."""

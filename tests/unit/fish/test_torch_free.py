@@ -24,7 +24,7 @@ WITH_TORCH = {
         "together",
     ),
     *("codec", "codec_decoder", "codec_encoder", "codec_layers", "codec_stream", "codec_transformer"),
-    *("codec_weights", "build", "offline", "worker", "bench", "peer"),
+    *("codec_weights", "compiled", "build", "offline", "worker", "bench", "peer"),
 }
 """The files of the package that compute, the process that they run in, and what measures them."""
 
