@@ -10,8 +10,9 @@ Needs only torch. The LM alone; the codec's file is written by bench/fish_codec_
 import argparse
 import base64
 import json
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,31 +68,45 @@ Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
 def write_checkpoint(
-    folder: Path, size: str = "tiny", *, seed: int = 0, dtype: torch.dtype = torch.bfloat16, **changes: Any
+    folder: Path,
+    size: str = "tiny",
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.bfloat16,
+    words: Sequence[str] = (),
+    **changes: Any,
 ) -> Path:
-    """config.json, model.pth, tokenizer.tiktoken and special_tokens.json in `folder`, which is returned."""
+    """config.json, model.pth, tokenizer.tiktoken and special_tokens.json in `folder`, which is returned.
+
+    `words`, each once, become tokens of their own, with the blank before them, as most are in the published
+    table; the rest of a text is a token a byte.
+    """
     config = COMMON | SIZES[size] | changes
+    text = [bytes([byte]) for byte in range(BYTES)] + [word.encode() for word in words]
+    if size == "tiny":
+        config["vocab_size"] += len(words)
     folder.mkdir(parents=True, exist_ok=True)
     tokens = [f"<|{name}|>" for name in CONTROL] + [f"<|semantic:{i}|>" for i in range(SEMANTIC)]
-    ranks = [f"{base64.b64encode(bytes([byte])).decode()} {byte}" for byte in range(BYTES)]
+    ranks = [f"{base64.b64encode(token).decode()} {rank}" for rank, token in enumerate(text)]
     (folder / "tokenizer.tiktoken").write_text("\n".join(ranks) + "\n")
-    (folder / "special_tokens.json").write_text(json.dumps({t: BYTES + i for i, t in enumerate(tokens)}))
+    (folder / "special_tokens.json").write_text(json.dumps({t: len(text) + i for i, t in enumerate(tokens)}))
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     spread = 0.02 if size == "s1-mini" else 0.3
-    torch.save(_state(config, seed, spread, dtype), folder / "model.pth")
+    first = len(text) + len(CONTROL)
+    torch.save(_state(config, seed, spread, dtype, first), folder / "model.pth")
     return folder
 
 
 def _state(
-    config: Mapping[str, Any], seed: int, spread: float, dtype: torch.dtype
+    config: Mapping[str, Any], seed: int, spread: float, dtype: torch.dtype, first: int
 ) -> dict[str, torch.Tensor]:
+    """`first`: the id of the first semantic token."""
     random = torch.Generator().manual_seed(seed)
     state: dict[str, torch.Tensor] = {}
     for name, shape in shapes(config):
         norm = name.endswith("norm.weight")
         state[name] = (torch.ones(shape) if norm else torch.randn(shape, generator=random) * spread).to(dtype)
     # a trained model proposes a semantic token or <|im_end|>, so the noise keeps to the semantic rows
-    first = BYTES + len(CONTROL)
     head = state["embeddings.weight" if config["tie_word_embeddings"] else "output.weight"]
     head[:first] *= 0.02
     head[first + SEMANTIC :] *= 0.02
@@ -137,6 +152,11 @@ def _tower(name: str, config: Mapping[str, Any], kind: str, layers: int) -> Shap
         yield f"{name}.{layer}.attention_norm.weight", (dim,)
 
 
+def words_of(text: str) -> list[str]:
+    """Each once, with the blank before it; a single byte is a token anyway."""
+    return sorted({word for word in re.findall(r" ?[^\W\d_]+", text) if len(word.encode()) > 1})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -144,6 +164,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--words", type=Path, help="texts whose words become tokens of their own")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
     given = parser.parse_args()
@@ -152,7 +173,8 @@ def main() -> None:
         parser.error(f"no config field {', '.join(sorted(unknown))}")
     values = {key: json.loads(value) for key, value in changes.items()}
     dtype = getattr(torch, given.dtype)
-    write_checkpoint(given.out, given.size, seed=given.seed, dtype=dtype, **values)
+    words = words_of(given.words.read_text()) if given.words else []
+    write_checkpoint(given.out, given.size, seed=given.seed, dtype=dtype, words=words, **values)
     sys.stdout.write(f"{given.out}: {sum(1 for _ in given.out.iterdir())} files\n")
 
 

@@ -90,7 +90,8 @@ import sys
 from june_tts.fish.loading import load_engine
 from june_tts.fish.options import EngineOptions
 from june_tts.fish.serving import warm_up
-warm_up(load_engine(EngineOptions({str(checkpoint)!r}, {str(checkpoint / "codec.pth")!r}, device="cpu", slots=1)))
+options = EngineOptions({str(checkpoint)!r}, {str(checkpoint / "codec.pth")!r}, device="cpu", slots=1)
+warm_up(load_engine(options))
 sys.exit("torch._dynamo" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
