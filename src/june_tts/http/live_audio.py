@@ -19,23 +19,29 @@ async def messages(audio: AsyncGenerator[bytes, None], *, raw: bool) -> AsyncGen
     back, so that the last message is not a small one; where it must be, it is.
     """
     held = bytearray()
-    reserve = 0
-    async for data in _patiently(audio, LINGER_SECONDS):
-        held += data or b""
-        # nothing for a while: what is there may be the end of a sentence
-        ready = len(held) if data is None else len(held) - reserve
-        if ready >= LEAST:
+    async with aclosing(_patiently(audio, LINGER_SECONDS)) as source:
+        async for data in source:
+            held += data or b""
+            ready = _ready(len(held), raw=raw, paused=data is None)
             for part in _parts(bytes(held[:ready])):
                 yield part
             del held[:ready]
-            reserve = 0 if raw else LEAST
     if held:
         for part in _parts(bytes(held).ljust(LEAST + 1, b"\0") if raw else bytes(held)):
             yield part
 
 
+def _ready(held: int, *, raw: bool, paused: bool) -> int:
+    """How many bytes may leave. After a pause all: what is there may be the end of a sentence."""
+    if held < LEAST:
+        return 0
+    return held if raw or paused or held < 2 * LEAST else held - LEAST
+
+
 def _parts(data: bytes) -> list[bytes]:
     """Of about the same size, none larger than MOST; samples of two bytes stay whole."""
+    if not data:
+        return []
     count = -(-len(data) // MOST)
     size = -(-len(data) // count)
     size += size % 2
