@@ -74,12 +74,7 @@ def _server(checkpoint: Path, folder: Path, dtype: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     flags = ["--listen", f"127.0.0.1:{port}", "--device", "cpu", "--llama-checkpoint-path", str(checkpoint)]
-    paths = [
-        "--llama-checkpoint-path",
-        str(checkpoint),
-        "--decoder-checkpoint-path",
-        f"{checkpoint}/codec.pth",
-    ]
+    codec = ["--decoder-checkpoint-path", str(checkpoint / "codec.pth")]
     small = {"JUNE_FISH_DTYPE": dtype, "JUNE_FISH_SLOTS": "2", "JUNE_FISH_POSITIONS": "2048"}
     with (folder / "log").open("w") as out:
         process = subprocess.Popen(
