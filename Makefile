@@ -21,6 +21,7 @@ lint: $(VENV)/.test ## Run the linters, the type checker and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for program in examples/*/*.py $(PLUGIN)/tests/*.py; do $(BIN)/mypy "$$program" || exit 1; done
 	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.test ## Rewrite the code in the house style

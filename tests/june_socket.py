@@ -76,8 +76,9 @@ class JuneSocket:
             await socket.send_json(context | _audio(frame["text"]))
             if voice == "cut":
                 await socket.close()
-        if voice == "broken":
-            await socket.send_json(context | {"error": "engine_failed", "message": "it failed", "code": 1011})
+        if voice in ("broken", "wrong"):
+            code = 1011 if voice == "broken" else 1008
+            await socket.send_json(context | {"error": voice, "message": f"it is {voice}", "code": code})
         elif frame.get("close_context"):
             await socket.send_json(context | {"isFinal": True})
 

@@ -91,7 +91,7 @@ async def test_ten_turns_have_one_socket(server: JuneSocket) -> None:
 async def test_two_turns_at_once_have_a_socket_each_and_their_own_audio(server: JuneSocket) -> None:
     async with speaking(server) as speaker:
         one, two = await asyncio.gather(said(speaker, "Hello."), said(speaker, "Hello, ", "you."))
-        assert (seconds(one), seconds(two)) == (pytest.approx(0.1, abs=0.02), pytest.approx(0.2, abs=0.02))
+        assert [seconds(one), seconds(two)] == pytest.approx([0.1, 0.2], abs=0.02)
         assert len(server.sockets) == 2
 
 
@@ -183,13 +183,16 @@ async def test_a_refusal_keeps_its_status(server: JuneSocket, status: int, retry
     assert "secret" not in repr(refused.value)
 
 
-async def test_an_engine_that_fails_is_an_error_that_leaves_the_socket_alone(server: JuneSocket) -> None:
-    async with speaking(server, "broken") as speaker:
+@pytest.mark.parametrize(("voice", "code", "retryable"), [("broken", 1011, True), ("wrong", 1008, False)])
+async def test_a_turn_that_the_server_ends_with_an_error_leaves_the_socket_to_the_next(
+    server: JuneSocket, voice: str, code: int, retryable: bool
+) -> None:
+    async with speaking(server, voice) as speaker:
         for _ in range(2):
-            with pytest.raises(APIStatusError, match="it failed") as failed:
+            with pytest.raises(APIStatusError, match=f"it is {voice}") as failed:
                 await said(speaker, "Hello.")
-        assert (failed.value.status_code, failed.value.retryable) == (1011, True)
-        assert len(server.sockets) == 1
+            assert (failed.value.status_code, failed.value.retryable) == (code, retryable)
+    assert len(server.sockets) == 1
 
 
 async def test_a_server_that_says_nothing_after_the_last_word_is_a_timeout(server: JuneSocket) -> None:

@@ -34,7 +34,6 @@ class Turn:
         self._options = options
         self._connection = connection
         self._replies = asyncio.Queue[Reply | APIError]()
-        self._flushed = False
         self.began = False
         self.over = False
         """The server owes nothing more to this turn."""
@@ -43,18 +42,15 @@ class Turn:
         if not self.began:
             self.began = True
             await self._connection.send(wire.opening(self._context, self._options))
-        self._flushed = False
         await self._connection.send(wire.more(self._context, text))
 
     async def flush(self) -> None:
-        if self.began and not self._flushed:
-            self._flushed = True
+        if self.began:
             await self._connection.send(wire.flush(self._context))
 
     async def end(self) -> None:
-        """No more text. A turn without any is over at once."""
+        """No more text; it was flushed. A turn without any is over at once."""
         if self.began:
-            await self.flush()
             await self._connection.send(wire.closing(self._context))
         else:
             self.hear({"isFinal": True})
