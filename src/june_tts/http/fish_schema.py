@@ -38,8 +38,19 @@ VoiceId = Annotated[str, Field(min_length=1, max_length=ID_CHARS, pattern=ID)]
 Row = Annotated[list[Annotated[int, Field(strict=True)]], Field(max_length=MOST_FRAMES)]
 
 
+def _with_nulls(schema: dict[str, Any]) -> None:
+    """The document says so, too, of every field that may be left out."""
+    about = ("default", "description", "title")
+    for name, field in schema["properties"].items():
+        if name not in schema.get("required", ()) and {"type": "null"} not in field.get("anyOf", ()):
+            plain = {key: value for key, value in field.items() if key not in about}
+            schema["properties"][name] = {key: field[key] for key in about if key in field} | {
+                "anyOf": [plain, {"type": "null"}]
+            }
+
+
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_extra=_with_nulls)
 
     @model_validator(mode="before")
     @classmethod
@@ -113,12 +124,7 @@ class ProsodyBody(_Body):
 
 
 class TTSBody(_Body):
-    model_config = ConfigDict(
-        extra="ignore",
-        json_schema_extra={"examples": [{"text": "Good morning.", "format": "wav", "streaming": True}]},
-    )
-
-    text: str = Field(description="The text to speak.")
+    text: str = Field(description="The text to speak.", examples=["Good morning."])
     chunk_length: int = Field(200, ge=0, le=1000, description="Longest piece; 0: the engine's own limit.")
     format: VoiceFormat | None = Field(None, description="Of the reply. mp3, or wav in fish-speech's place.")
     sample_rate: int | None = Field(

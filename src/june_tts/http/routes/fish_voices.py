@@ -50,20 +50,20 @@ async def cleared(request: Request) -> bool:
 @router.get("/model", responses=fish_refusals(503))
 async def listed(
     given: Given,
+    tag: Annotated[list[str], Query(max_length=100, default_factory=list, description="All of these.")],
+    language: Annotated[list[str], Query(max_length=100, default_factory=list, description="One of these.")],
+    title_language: Annotated[list[str], Query(max_length=100, default_factory=list, description="Refused.")],
     page_size: Annotated[int, Query(ge=1, le=1000, description="Voices of a page.")] = 10,
     page_number: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1,
     title: Annotated[str, Query(max_length=300, description="What is in the name.")] = "",
-    tag: Annotated[list[str] | None, Query(max_length=100, description="All of these.")] = None,
     own: Annotated[bool, Query(alias="self", description="Cloned voices alone, and all of them.")] = False,
     author_id: Annotated[str, Query(max_length=300, description="`self` or `june-tts`.")] = "",
-    language: Annotated[list[str] | None, Query(max_length=100, description="One of these.")] = None,
-    title_language: Annotated[list[str] | None, Query(max_length=100, description="Refused.")] = None,
     sort_by: Annotated[Order, Query(description="Most spoken, or newest first.")] = "task_count",
 ) -> dict[str, Any]:
     """The voices that can be named, page by page."""
     if title_language:
         raise UnsupportedParameter("title_language: nobody knows here which language a name is in")
-    wanted = Filter(title, tag or (), language or (), author_id, own)
+    wanted = Filter(title, tag, language, author_id, own)
     found = chosen(await models(given), wanted, sort_by)
     first = (page_number - 1) * page_size
     return {"total": len(found), "items": [one.json() for one in found[first : first + page_size]]}
