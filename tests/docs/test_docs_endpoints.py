@@ -6,10 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.docs.markdown import REFERENCE, code, read, sections, table
+from fastapi.routing import APIWebSocketRoute
+from tests.docs.markdown import REFERENCE, code, codes, read, sections, table
 from tests.fake_rooms import FakeRooms
 from tests.fake_server import FakeServer, fake_server
 
+from june_tts.http.elevenlabs_frames import Frame, LiveQuery
+from june_tts.http.routes import elevenlabs_live
 from june_tts.http.routes.june import cloned_json
 from june_tts.types import NewVoice, RecordingReport
 
@@ -72,6 +75,16 @@ async def test_the_paths_outside_the_document_are_listed() -> None:
         found = (await server.http.get("/openapi.json")).json()
     # the page is mounted at the root under an empty name
     assert listed == {path or "/" for path in paths} - set(found["paths"])
+
+
+def test_the_sockets_are_documented_with_their_parameters_and_messages() -> None:
+    """They are in no OpenAPI document."""
+    page = dict(sections(PAGE))["Sockets"]
+    paths = {route.path for route in elevenlabs_live.router.routes if isinstance(route, APIWebSocketRoute)}
+    assert {code(row[0]) for row in table(page, "socket")} == paths
+    assert {name for row in table(page, "query") for name in codes(row[0])} == set(LiveQuery.model_fields)
+    sent = {name for row in table(page, "message to the server") for name in codes(row[0])}
+    assert sent == set(Frame.model_fields) | {'{"text": ""}'}
 
 
 def keys(reply: dict[str, Any]) -> set[str]:

@@ -46,7 +46,9 @@ class Search(BaseModel):
     )
     voice_type: VoiceType | None = Field(None, description="`default`: built in; `personal`: cloned.")
     language: str | None = Field(None, max_length=40, description="Spoken: `en` fits `en-US`.")
-    voice_ids: list[str] | None = Field(None, max_length=100, description="These alone.")
+    voice_ids: list[str] = Field(
+        default_factory=list, max_length=100, description="These alone; without them, all."
+    )
     sort: Literal["name", "created_at_unix"] | None = Field(
         None, description="Absent: built-in ones first, then by age."
     )
