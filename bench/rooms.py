@@ -2,9 +2,9 @@
 
     python -m bench.rooms [--quick] [--json bench/results/rooms.json]
 
-Starts livekit-server and `june-tts serve` with joe, each a process of its own; the listeners are this one. Words
-are checked with Whisper base after the sound has been recorded, so that nothing else runs meanwhile. Then rooms
-are joined, spoken in and left, and what the server's process holds is counted.
+Starts livekit-server and `june-tts serve` with joe, each a process of its own; the listeners are this one.
+Words are checked with Whisper base after the sound has been recorded, so that nothing else runs then. Then
+rooms are joined, spoken in and left, and what the server's process holds is counted.
 """
 
 import argparse
