@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     with tempfile.TemporaryDirectory() as scratch:
         found = _everything(given, Path(scratch))
-    path = given.out / f"fish_{given.device}.json"
+    path = given.out / f"fish_machine_{given.device}.json"
     path.write_text(json.dumps(found, indent=1) + "\n")
     _tell(f"{path}: {json.dumps(found['goals'])}")
 
@@ -51,30 +52,35 @@ def _everything(given: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     codec = scratch / "codec.pth"
     write_codec(codec, size="full" if given.size == "s1-mini" else "tiny")
     given.out.mkdir(parents=True, exist_ok=True)
-    precisions = ("bfloat16",) if given.quick else ("bfloat16", "int8", "int4")
     runs: dict[str, Any] = {}
-    for precision in precisions:
-        for semantic_only in (False, True) if precision == "bfloat16" else (False,):
-            name = f"{precision}{' semantic only' if semantic_only else ''}"
-            _tell(name)
-            options = BenchOptions(
-                checkpoint,
-                batches=BATCHES[given.device][: 2 if given.quick else None],
-                frames=given.frames,
-                prompt_frames=VOICE_FRAMES,
-                precision=precision,  # type: ignore[arg-type]  # of the tuple above
-                device=given.device,
-                codec=codec,
-                semantic_only=semantic_only,
-            )
-            runs[name] = measure(options, _tell)
-    (given.out / f"fish_{given.device}_profile.txt").write_text(_profile(checkpoint, given.device))
+    for name, chosen in _variants(given).items():
+        _tell(name)
+        options = BenchOptions(
+            checkpoint,
+            batches=BATCHES[given.device][: 2 if given.quick else None],
+            frames=given.frames,
+            prompt_frames=VOICE_FRAMES,
+            device=given.device,
+            codec=codec,
+        )
+        runs[name] = measure(replace(options, **chosen), _tell)
+    (given.out / f"fish_machine_{given.device}_profile.txt").write_text(_profile(checkpoint, given.device))
     return {
         "size": given.size,
         "same_codes_as_cpu": checked,
         "goals": _goals(given.device, runs),
         "runs": runs,
     }
+
+
+def _variants(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """What is measured, by name, and the options that make it."""
+    found: dict[str, dict[str, Any]] = {"bfloat16": {}, "bfloat16 semantic only": {"semantic_only": True}}
+    if given.device == "cuda":
+        found["bfloat16 compiled"] = {"compile": True}
+    if not given.quick:
+        found |= {"int8": {"precision": "int8"}, "int4": {"precision": "int4"}}
+    return found
 
 
 def _same_codes(folder: Path, device: str) -> dict[str, bool]:
@@ -94,7 +100,14 @@ def _same_codes(folder: Path, device: str) -> dict[str, bool]:
 
 def _goals(device: str, runs: dict[str, Any]) -> dict[str, Any]:
     """What was reached of `GOALS`, and the time to first audio at batch 1 in milliseconds."""
-    made = {run["batch"]: run for run in runs["bfloat16"]["runs"]}
+    return {
+        name: _reached(device, {run["batch"]: run for run in found["runs"]})
+        for name, found in runs.items()
+        if name.startswith("bfloat16")
+    }
+
+
+def _reached(device: str, made: dict[int, Any]) -> dict[str, Any]:
     reached = {
         f"batch {batch}": {"frames_per_s": made[batch]["frames_per_s"], "expected": least}
         for (kind, batch), least in GOALS.items()

@@ -97,7 +97,11 @@ def measure(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]
     )
     return {
         "machine": _machine(options.device),
-        "options": {name: str(value) for name, value in asdict(options).items()},
+        "options": {
+            # not the folders that they lay in
+            name: value.name if isinstance(value, Path) else str(value)
+            for name, value in asdict(options).items()
+        },
         "runs": [asdict(run) for run in runs],
         "reference": reference and _compared(reference, runs),
     }
