@@ -8,10 +8,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from june_tts.errors import InvalidRequest
-from june_tts.types import ClonedVoice
+from june_tts.types import ClonedVoice, Picture, Visibility
 
 MANIFEST = "voices.json"
 FORMAT = "june-tts voices"
@@ -36,6 +36,11 @@ class Entry:
     transcript: str | None
     language: str | None
     consent: str | None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    visibility: Visibility = "private"
+    cover: str | None = None
+    """Where its picture is."""
 
 
 class ArchiveWriter:
@@ -47,9 +52,12 @@ class ArchiveWriter:
         self._zip = zipfile.ZipFile(self._beside, "w", zipfile.ZIP_STORED)
         self._voices: list[dict[str, Any]] = []
 
-    def add(self, voice: ClonedVoice, audio: bytes) -> None:
-        file = f"recordings/{len(self._voices) + 1:05d}"
+    def add(self, voice: ClonedVoice, audio: bytes, cover: Picture | None = None) -> None:
+        number = f"{len(self._voices) + 1:05d}"
+        file, picture = f"recordings/{number}", f"covers/{number}" if cover else None
         self._zip.writestr(file, audio)
+        if picture and cover:
+            self._zip.writestr(picture, cover.data)
         self._voices.append(
             {
                 "voice_id": voice.voice_id,
@@ -59,6 +67,10 @@ class ArchiveWriter:
                 "transcript": voice.transcript,
                 "language": voice.language,
                 "consent": voice.consent,
+                "description": voice.description,
+                "tags": voice.tags,
+                "visibility": voice.visibility,
+                "cover": picture,
                 "created_at": voice.created_at.isoformat(),
             }
         )
@@ -106,6 +118,10 @@ class ArchiveReader:
             raise self._wrong(f"{entry.file}: SHA-256 is {actual}, expected {entry.sha256}")
         return audio
 
+    def cover(self, entry: Entry) -> bytes | None:
+        """Its picture, unchecked. Raises: InvalidRequest, where it is missing or too large."""
+        return self._read(entry.cover, self._max_audio_bytes) if entry.cover else None
+
     def _read_manifest(self) -> Iterator[Entry]:
         try:
             found = json.loads(self._read(MANIFEST, _MAX_MANIFEST_BYTES))
@@ -130,8 +146,17 @@ class ArchiveReader:
             return value
 
         required = (text(key) for key in ("voice_id", "name", "sha256", "file"))
-        optional = (text(key, optional=True) for key in ("transcript", "language", "consent"))
-        return Entry(*required, *optional)
+        names = ("transcript", "language", "consent", "description")
+        optional = [text(key, optional=True) for key in names]
+        tags, visibility = voice.get("tags", []), voice.get("visibility", "private")
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise self._wrong(f"{MANIFEST}: voices[{at}].tags: expected a list of strings")
+        if visibility not in get_args(Visibility):
+            raise self._wrong(
+                f"{MANIFEST}: voices[{at}].visibility: expected {', '.join(get_args(Visibility))}"
+            )
+        cover = text("cover", optional=True)
+        return Entry(*required, *optional, tags=tuple(tags), visibility=visibility, cover=cover)
 
     def _read(self, name: str, limit: int) -> bytes:
         try:

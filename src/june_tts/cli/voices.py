@@ -12,10 +12,11 @@ from june_tts.cli.archive import ArchiveReader, ArchiveWriter, Entry
 from june_tts.cli.library import opened
 from june_tts.cli.output import note, show_json, show_table, size
 from june_tts.errors import InvalidRequest, VoiceExists
+from june_tts.service.pictures import checked_picture
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings, load
 from june_tts.telemetry import log
-from june_tts.types import ClonedVoice, Voice
+from june_tts.types import ClonedVoice, Voice, VoiceCard
 
 voices = typer.Typer(
     help="List, add, show, remove, export and import voices.", no_args_is_help=True, add_completion=False
@@ -140,7 +141,8 @@ async def _export(library: VoiceLibrary, archive: Path, ids: list[str] | None) -
         writer = ArchiveWriter(archive)
         try:
             for voice_id in dict.fromkeys(ids):
-                writer.add(await library.get(voice_id), await library.audio(voice_id))
+                kept, cover = await library.get(voice_id), await library.cover(voice_id)
+                writer.add(kept, await library.audio(voice_id), cover)
             writer.finish()
         finally:
             writer.drop()
@@ -164,6 +166,7 @@ async def _import_one(
 ) -> dict[str, str]:
     outcome, reason = "added", ""
     try:
+        cover = reader.cover(entry)
         await library.clone(
             entry.voice_id,
             entry.name,
@@ -171,6 +174,9 @@ async def _import_one(
             entry.transcript,
             entry.language,
             consent=entry.consent,
+            card=VoiceCard(
+                entry.description, entry.tags, entry.visibility, checked_picture(cover) if cover else None
+            ),
         )
     except VoiceExists as taken:
         outcome, reason = ("skipped" if skip_existing else "failed"), str(taken)

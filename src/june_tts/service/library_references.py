@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from june_tts.service.voices import VoiceLibrary
-from june_tts.types import InlineReference
+from june_tts.types import InlineReference, VoiceCard
 
 
 class LibraryReferences:
@@ -35,5 +35,6 @@ class LibraryReferences:
             kept.transcript,
             kept.language,
             consent=kept.consent,
+            card=VoiceCard(kept.description, kept.tags, kept.visibility, await self._library.cover(old)),
         )
         await self._library.remove(old)

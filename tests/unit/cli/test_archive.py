@@ -1,6 +1,7 @@
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from june_tts.cli.archive import FORMAT, MANIFEST, ArchiveReader, ArchiveWriter
 from june_tts.errors import InvalidRequest
-from june_tts.types import ClonedVoice
+from june_tts.types import ClonedVoice, Picture
 
 pytestmark = pytest.mark.unit
 
@@ -46,6 +47,52 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert [reader.audio(first), reader.audio(second)] == [AUDIO, AUDIO + b"!"]
     reader.close()
     assert [path.name for path in tmp_path.iterdir()] == ["v.zip"]
+
+
+def test_what_is_told_of_a_voice_is_read_again(tmp_path: Path) -> None:
+    writer = ArchiveWriter(tmp_path / "v.zip")
+    told = replace(voice("ann"), description="Reads.", tags=("calm", "schön"), visibility="unlist")
+    writer.add(told, AUDIO, Picture("image/png", b"a picture"))
+    writer.add(voice("bea"), AUDIO)
+    writer.finish()
+    reader = ArchiveReader(tmp_path / "v.zip", 1000)
+    first, second = reader.entries()
+    assert (first.description, first.tags, first.visibility) == ("Reads.", ("calm", "schön"), "unlist")
+    assert (second.description, second.tags, second.visibility) == (None, (), "private")
+    assert (reader.cover(first), reader.cover(second)) == (b"a picture", None)
+    reader.close()
+
+
+def test_an_archive_from_before_there_were_descriptions_is_read(tmp_path: Path) -> None:
+    reader = ArchiveReader(crafted(tmp_path / "v.zip"), 1000)
+    (entry,) = reader.entries()
+    assert (entry.description, entry.tags, entry.visibility, entry.cover) == (None, (), "private", None)
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"tags": "calm"}, "tags: expected a list"),
+        ({"tags": [1]}, "tags: expected a list"),
+        ({"visibility": "secret"}, "visibility: expected public"),
+        ({"visibility": ["public"]}, "visibility: expected public"),
+        ({"description": 5}, "description: expected a string"),
+        ({"cover": 5}, "cover: expected a string"),
+    ],
+)
+def test_what_is_told_of_a_voice_must_be_of_its_kind(
+    tmp_path: Path, entry: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=reason):
+        ArchiveReader(crafted(tmp_path / "v.zip", entry), 1000)
+
+
+def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    reader = ArchiveReader(crafted(tmp_path / "v.zip", {"cover": "c"}, {"c": b"0" * 5000}), 1000)
+    with pytest.raises(InvalidRequest, match="more than 1000 bytes"):
+        reader.cover(reader.entries()[0])
+    reader.close()
 
 
 def test_an_archive_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:

@@ -410,3 +410,13 @@ async def test_broken_forms_are_refused(server: FakeServer, method: str, body: b
     assert reply.status_code in ((400, 422) if method == "POST" else (200, 400, 422)), reply.text
     assert await titles(server, self="true") == ["Anna"]
     assert (await server.http.get(f"/model/{made['_id']}")).json()["title"] == "Anna"
+
+
+async def test_a_voice_that_gets_another_id_keeps_what_is_told_of_it(server: FakeServer) -> None:
+    made = await added(server, description="Reads.", tags=["calm"], visibility="unlist", cover=PNG)
+    body = {"old_reference_id": made["_id"], "new_reference_id": "anna"}
+    assert (await server.http.post("/v1/references/update", json=body)).status_code == 200
+    after = (await server.http.get("/model/anna")).json()
+    kept = ("title", "description", "tags", "visibility")
+    assert [after[name] for name in kept] == [made[name] for name in kept]
+    assert (await server.http.get(after["cover_image"])).content == PNG

@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
+from june_tts.audio.wav import stream_header
 from june_tts.engine.fake import FakeEngine
 from june_tts.errors import (
     CannotClone,
@@ -23,7 +25,7 @@ from june_tts.errors import (
 )
 from june_tts.service.voices import TRANSCRIPT_ADVICE, VoiceLibrary
 from june_tts.store import MemoryVoiceStore
-from june_tts.types import ClonedVoice, NewVoice, RecordingReport
+from june_tts.types import ClonedVoice, NewVoice, Picture, RecordingReport, VoiceCard
 
 pytestmark = pytest.mark.unit
 
@@ -350,3 +352,56 @@ async def test_what_is_not_cloned_cannot_be_removed(build: Build, voice_id: str)
         await build().remove(voice_id)
     assert isinstance(refused.value, JuneError)
     assert refused.value.param == "voice_id"
+
+
+async def test_what_is_told_of_a_voice_is_trimmed_and_kept(build: Build) -> None:
+    library = build()
+    card = VoiceCard(" Reads.\n", (" calm ", "calm", "", "deep"), "unlist", Picture("image/png", b"x"))
+    kept = await library.clone("ada", "Ada", b"speech", card=card)
+    assert (kept.description, kept.tags, kept.visibility) == ("Reads.", ("calm", "deep"), "unlist")
+    changed = await library.change("ada", " Ada L. ", VoiceCard(tags=(" new ",)))
+    assert (changed.name, changed.tags, changed.description) == ("Ada L.", ("new",), "Reads.")
+    assert changed.report is not None and TRANSCRIPT_ADVICE in changed.report.advice
+    assert await library.cover("mine") == await library.cover("ada") == Picture("image/png", b"x")
+    assert [voice.voice_id for voice in await library.cloned()] == ["ada"]
+    assert [voice.id for voice in library.built_in()] == ["joe", "amy"]
+
+
+@pytest.mark.parametrize("voice_id", ["joe", "alloy", "mine", "default"])
+async def test_built_in_voices_and_other_names_are_not_changed(build: Build, voice_id: str) -> None:
+    library = build()
+    await library.clone("ada", "Ada", b"speech")
+    with pytest.raises(VoiceReadOnly, match="only cloned voices can be changed"):
+        await library.change(voice_id, "Mine", VoiceCard())
+    assert (await library.get("ada")).name == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("name", "card", "field"),
+    [
+        ("", VoiceCard(), "name"),
+        (None, VoiceCard(description="x" * 5001), "description"),
+        (None, VoiceCard(description="\x00"), "description"),
+        (None, VoiceCard(tags=("x" * 65,)), "tags"),
+        (None, VoiceCard(tags=("\x07",)), "tags"),
+        (None, VoiceCard(tags=tuple(map(str, range(33)))), "tags"),
+    ],
+)
+async def test_what_cannot_be_told_of_a_voice_is_refused(
+    build: Build, name: str | None, card: VoiceCard, field: str
+) -> None:
+    library = build()
+    before = await library.clone("ada", "Ada", b"speech")
+    with pytest.raises(InvalidRequest, match=field):
+        await library.change("ada", name, card)
+    assert await library.get("ada") == before
+
+
+async def test_several_recordings_are_judged_as_the_one_that_is_kept(build: Build) -> None:
+    judge = Judge()
+    library = build(judge=judge)
+    rate, second = 16_000, np.zeros(16_000, np.float32)
+    wav = stream_header(rate) + second.astype("<i2").tobytes()
+    await library.clone("ada", "Ada", [wav, wav])
+    assert judge.judged == [await library.audio("ada")]
+    assert len(judge.judged[0]) > 2 * 2 * rate
