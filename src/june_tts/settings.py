@@ -33,6 +33,9 @@ OPENAI_VOICES = (
     *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
 )
 
+NO_SETTINGS = ("JUNE_CONFIG_FILE", "JUNE_BASE_URL")
+"""Names that an environment may have besides: where settings are read from, and what our clients read."""
+
 FISH_AUDIO_VOICE = "933563129e564b19a115bedd57b7406a"
 """What LiveKit's plugin for Fish Audio asks for unless it is told otherwise."""
 
@@ -540,7 +543,7 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     path = environ.get("JUNE_CONFIG_FILE")
     if path:
         take(_read_toml(Path(path), known), path)
-    unknown = [k for k in environ if k.startswith("JUNE_") and k not in known and k != "JUNE_CONFIG_FILE"]
+    unknown = [k for k in environ if k.startswith("JUNE_") and k not in known and k not in NO_SETTINGS]
     if unknown:
         raise SettingsError(
             "\n".join(f"unknown setting {_shown(k)}: {_suggest(k, known)}" for k in sorted(unknown))

@@ -24,11 +24,11 @@ from tests.docs.markdown import (
 )
 
 from june_tts.cli.main import COMMANDS, load_command
-from june_tts.settings import Settings
+from june_tts.settings import NO_SETTINGS, Settings
 
 pytestmark = pytest.mark.unit
 
-SETTINGS = {str(field.alias) for field in Settings.model_fields.values()} | {"JUNE_CONFIG_FILE"}
+SETTINGS = {str(field.alias) for field in Settings.model_fields.values()} | {*NO_SETTINGS}
 PACKAGE = ROOT / "src" / "june_tts"
 FOLDERS = {path.name for base in (ROOT, PACKAGE) for path in base.iterdir() if path.is_dir()}
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
