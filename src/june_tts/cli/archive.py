@@ -145,9 +145,6 @@ class ArchiveReader:
                 raise self._wrong(f"{MANIFEST}: voices[{at}].{key}: expected a string")
             return value
 
-        required = (text(key) for key in ("voice_id", "name", "sha256", "file"))
-        names = ("transcript", "language", "consent", "description")
-        optional = [text(key, optional=True) for key in names]
         tags, visibility = voice.get("tags", []), voice.get("visibility", "private")
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             raise self._wrong(f"{MANIFEST}: voices[{at}].tags: expected a list of strings")
@@ -155,8 +152,19 @@ class ArchiveReader:
             raise self._wrong(
                 f"{MANIFEST}: voices[{at}].visibility: expected {', '.join(get_args(Visibility))}"
             )
-        cover = text("cover", optional=True)
-        return Entry(*required, *optional, tags=tuple(tags), visibility=visibility, cover=cover)
+        return Entry(
+            voice_id=text("voice_id"),
+            name=text("name"),
+            sha256=text("sha256"),
+            file=text("file"),
+            transcript=text("transcript", optional=True),
+            language=text("language", optional=True),
+            consent=text("consent", optional=True),
+            description=text("description", optional=True),
+            tags=tuple(tags),
+            visibility=visibility,
+            cover=text("cover", optional=True),
+        )
 
     def _read(self, name: str, limit: int) -> bytes:
         try:
