@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from june_tts.errors import SettingsError
-from june_tts.settings import Loaded, Settings, load
+from june_tts.settings import NO_SETTINGS, Loaded, Settings, load
 
 pytestmark = pytest.mark.unit
 
