@@ -1,6 +1,7 @@
 """The one track of a room: speech in 20 ms frames, paced by LiveKit's own queue."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Protocol
@@ -15,6 +16,8 @@ from june_tts.types import AudioChunk
 SAMPLE_RATE = 48_000
 FRAME_SAMPLES = SAMPLE_RATE // 50
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+KEPT_SECONDS = 5.0
+"""Of what was captured, to be said again where a connection turns out to have been away."""
 STUCK_SECONDS = 5.0
 """LiveKit's queue moves in real time; after this long it never will."""
 
@@ -39,18 +42,20 @@ class Publisher:
         self,
         source: Source,
         *,
-        connected: Callable[[], Awaitable[None]],
+        connected: Callable[[], Awaitable[float]],
         underrun: Callable[[], None],
     ) -> None:
         """
         Args:
-            connected: returns when somebody can hear what is captured; may raise RoomUnavailable.
+            connected: returns when somebody can hear what is captured, with the seconds before that nobody
+                could; may raise RoomUnavailable.
             underrun: called when the queue has run dry in mid-utterance.
         """
         self._source = source
         self._connected = connected
         self._underrun = underrun
         self._sent = 0.0
+        self._recent: deque[Frame] = deque(maxlen=int(KEPT_SECONDS / FRAME_SECONDS))
 
     @property
     def position(self) -> float:
@@ -65,6 +70,7 @@ class Publisher:
     ) -> None:
         """Return when the last frame has left. Cancelling empties the queue: silence within a frame."""
         self._sent = 0.0
+        self._recent.clear()
         try:
             async with aclosing(_frames(chunks, captions)) as frames:
                 async for frame in frames:
@@ -78,9 +84,24 @@ class Publisher:
             progress(self.position)
 
     async def _send(self, frame: Frame) -> None:
-        await self._connected()
-        if self._sent and not self._source.queued_duration:
+        unheard = await self._connected()
+        if unheard:
+            await self._say_again(unheard)
+        elif self._sent and not self._source.queued_duration:
             self._underrun()
+        self._recent.append(frame)
+        await self._capture(frame)
+
+    async def _say_again(self, seconds: float) -> None:
+        """What was captured into a connection that was away already."""
+        unheard = seconds + self._source.queued_duration
+        self._source.clear_queue()
+        again = list(self._recent)[-max(1, int(unheard / FRAME_SECONDS)) :]
+        self._sent = max(0.0, self._sent - len(again) * FRAME_SECONDS)
+        for frame in again:
+            await self._capture(frame)
+
+    async def _capture(self, frame: Frame) -> None:
         self._sent += FRAME_SECONDS
         # in a task of its own: one that is cut off half-way may be in the way of the next utterance's first
         capture = asyncio.ensure_future(

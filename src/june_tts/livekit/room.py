@@ -14,6 +14,7 @@ from june_tts.errors import RoomUnavailable, shown
 from june_tts.livekit.background import Background
 from june_tts.livekit.captions import Captions
 from june_tts.livekit.publisher import SAMPLE_RATE, Publisher
+from june_tts.livekit.pulse import Pulse
 from june_tts.livekit.tokens import Ticket
 from june_tts.livekit.transcription import Transcription
 from june_tts.types import AudioChunk, Line
@@ -22,6 +23,8 @@ TRACK_NAME = "june-tts"
 BITRATE = 48_000
 """Of Opus, bit/s; enough that the codec cannot be told from the voice."""
 LEAVE_SECONDS = 3.0
+REPORT_SECONDS = 1.0
+"""How often a server reports: on average it was there for half of that after its last report."""
 LISTENER_SECONDS = 1.0
 """How long a first utterance waits for somebody there to take the track: until then nobody can hear it."""
 
@@ -54,11 +57,14 @@ class Room:
         self._publication: rtc.LocalTrackPublication | None = None
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._flowing = asyncio.Event()
+        self._signalled = self._answered = True
+        self._unheard = 0.0
+        """Seconds captured while the connection was away and nobody knew."""
         self._taken = asyncio.Event()
         self._announced = False
         self._handlers = {
             "reconnecting": self._on_reconnecting,
-            "reconnected": self._flowing.set,
+            "reconnected": self._on_reconnected,
             "disconnected": self._on_disconnected,
             "moved": self._on_moved,
             "local_track_subscribed": self._on_taken,
@@ -114,7 +120,7 @@ class Room:
                 published.add(captions.upto(seconds))
 
         try:
-            await self._while_joined(self._publisher.play(chunks, captions, told))
+            await self._while_joined(self._watched(self._publisher, chunks, captions, told))
             if published:
                 published.add(captions.rest())
         finally:
@@ -164,12 +170,32 @@ class Room:
             raise RoomUnavailable(self._lost.result())
         task.result()
 
-    async def _connected(self) -> None:
-        """Return when captured audio can be heard."""
+    async def _watched(
+        self,
+        publisher: Publisher,
+        chunks: AsyncGenerator[AudioChunk, None],
+        captions: Captions,
+        told: Callable[[float], None],
+    ) -> None:
+        """Play, and know while it plays whether the server is there."""
+        self._unheard = 0.0
+        pulse = Pulse(self._room, silent=self._on_silent, answers=self._on_answers)
+        watching = asyncio.create_task(pulse.watch())
+        try:
+            await publisher.play(chunks, captions, told)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+            self._answered = True
+
+    async def _connected(self) -> float:
+        """Return when captured audio can be heard, with the seconds of it that were not."""
         if not self._flowing.is_set():
             await self._reconnected()
         if not self._announced:
             await self._listened_to()
+        unheard, self._unheard = self._unheard, 0.0
+        return unheard
 
     async def _reconnected(self) -> None:
         try:
@@ -189,7 +215,31 @@ class Room:
 
     def _on_reconnecting(self) -> None:
         log.warning("room connection lost, trying again", room=self.name)
-        self._flowing.clear()
+        self._away(self._rules.buffer_ms / 1000)
+        self._signalled = False
+
+    def _on_reconnected(self) -> None:
+        self._signalled = True
+        self._back()
+
+    def _on_silent(self, seconds: float) -> None:
+        log.warning("LiveKit does not answer", room=self.name, seconds=round(seconds, 1))
+        self._away(seconds - REPORT_SECONDS / 2)
+        self._answered = False
+
+    def _on_answers(self) -> None:
+        self._answered = True
+        self._back()
+
+    def _away(self, seconds: float) -> None:
+        """Nobody hears anything, since so long ago."""
+        if self._flowing.is_set():
+            self._flowing.clear()
+            self._unheard = seconds
+
+    def _back(self) -> None:
+        if self._signalled and self._answered and not self._lost.done():
+            self._flowing.set()
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         known = reason in rtc.DisconnectReason.values()

@@ -110,16 +110,31 @@ async def test_a_server_that_stays_away_fails_the_utterance_in_time_and_the_next
             await next_one_is_heard(one, person)
 
 
-async def test_a_server_that_freezes_for_a_while_ends_the_utterance_and_hears_the_next_one(
+async def test_a_server_that_freezes_for_a_while_is_spoken_to_again_when_it_answers(
     livekit: LiveKit,
 ) -> None:
     async with june(livekit) as one, heard(livekit, one.room) as person:
         saying = await speaking(one, person)
         livekit.pause()
-        await asyncio.sleep(4)
+        await asyncio.sleep(6)
         livekit.resume()
         reply = await asyncio.wait_for(saying, 30)
-        assert reply.status_code in (200, 503)
+        assert reply.status_code == 200, reply.text
+        # it noticed that nobody answered, and went on when somebody did
+        assert reply.json()["total_time_ms"] / 1000 > reply.json()["heard_seconds"] + 4
+        assert one.count('tts_room_joins_total{outcome="joined"}') == 1
+        await next_one_is_heard(one, person)
+
+
+async def test_a_server_that_stays_frozen_fails_the_utterance_in_time(livekit: LiveKit) -> None:
+    async with june(livekit, reconnect_seconds=1.0) as one, heard(livekit, one.room) as person:
+        saying = await speaking(one, person)
+        livekit.pause()
+        began = time.monotonic()
+        reply = await asyncio.wait_for(saying, 30)
+        assert reply.status_code == 503 and "did not come back" in reply.json()["detail"]
+        assert time.monotonic() - began < 8
+        livekit.resume()
         await next_one_is_heard(one, person)
 
 

@@ -56,12 +56,15 @@ class Stage:
         self.source = source or FakeSource()
         self.underruns = 0
         self.heard = 0.0
+        self.unheard = 0.0
         self.connected = asyncio.Event()
         self.connected.set()
         self.publisher = Publisher(self.source, connected=self._wait, underrun=self._ran_dry)
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> float:
         await self.connected.wait()
+        unheard, self.unheard = self.unheard, 0.0
+        return unheard
 
     def _ran_dry(self) -> None:
         self.underruns += 1
@@ -140,6 +143,23 @@ async def test_nothing_is_captured_while_the_connection_is_away() -> None:
     stage.connected.set()
     await playing
     assert stage.heard == pytest.approx(0.2)
+
+
+async def test_what_was_captured_while_nobody_could_hear_it_is_said_again() -> None:
+    stage = Stage()
+    playing = asyncio.create_task(stage.play(tone(1.0)))
+    await asyncio.sleep(0.5)
+    stage.connected.clear()
+    await asyncio.sleep(0.35)
+    sent = len(stage.source.frames)
+    stage.unheard = 0.3
+    stage.connected.set()
+    await playing
+    assert len(stage.source.frames) == 50 + 15
+    assert stage.heard == pytest.approx(1.0)
+    assert stage.underruns == 0
+    again = [frame.data.tobytes() for frame in stage.source.frames]
+    assert again[sent - 15 : sent] == again[sent : sent + 15]
 
 
 async def test_a_queue_that_runs_dry_is_counted_and_a_steady_one_is_not() -> None:
