@@ -2,9 +2,9 @@
 
     python bench/word_times.py --voices joe,jf_alpha
 
-Only words that both have count. Whisper's own times come from its attention, which is 20 to 50 ms coarse, and
-it puts a word's start into the silence before it; so the table also shows how far both are apart on average
-(signed): an error of ours that is the same everywhere would be seen there. `speed` stretches the speech.
+Only words that both have count. Whisper's own times come from its attention: they are coarse, and its words
+begin in the silence before them and end late, so most of what the two are apart is Whisper's. Beside them
+stands what the sound itself tells: at pauses, where a word starts or ends is where the level passes -40 dBFS.
 Writes bench/results/word_times.json.
 """
 
@@ -37,6 +37,16 @@ WHISPER_RATE = 16_000
 SILENCE_SECONDS = 0.3
 """Before and after, as a recogniser expects it."""
 SENTENCES = 30
+WORST = 10
+"""Words that the result lists."""
+FRAME_SECONDS = 0.005
+LOUD = 10 ** (-40 / 20)
+GAP_FRAMES = 8
+"""Quiet for so long, an edge of the sound is one of a pause."""
+PAUSE_SECONDS = 0.12
+"""Between two words, from which on it is looked for."""
+FAR_SECONDS = 0.25
+"""An edge as far as that is not the one of this word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +120,10 @@ def fold(word: str) -> str:
 
 
 def summary(found: list[Apart]) -> dict[str, Any]:
-    """Milliseconds."""
-    result: dict[str, Any] = {"words": len(found)}
-    for edge in ("start", "end"):
-        apart = [1000 * (getattr(w, edge) - getattr(w, f"heard_{edge}")) for w in found]
-        size = sorted(map(abs, apart))
-        result[edge] = {
-            "median": round(statistics.median(size)),
-            "p95": round(size[int(0.95 * (len(size) - 1))]),
-            "signed_median": round(statistics.median(apart)),
-        }
-    return result
+    edges = {
+        edge: [getattr(w, edge) - getattr(w, f"heard_{edge}") for w in found] for edge in ("start", "end")
+    }
+    return {"words": len(found), **{edge: _apart(apart) for edge, apart in edges.items()}}
 
 
 def engine_of(voice: str) -> Engine:
@@ -134,32 +137,82 @@ async def measure(voice: str, speed: float, texts: list[str], ear: Ear) -> dict[
     engine = engine_of(voice)
     await engine.start()
     found: list[Apart] = []
+    beside = Beside([], [])
     said = 0
     try:
         for text in texts:
             samples, rate, words = await speak(engine, voice, text, speed)
             said += len(words)
+            beside.add(words, samples, rate)
             found += paired(words, await asyncio.to_thread(ear.words, samples, rate))
     finally:
         await engine.close()
+    worst = sorted(found, key=lambda w: -abs(w.start - w.heard_start))[:WORST]
     return {
         "voice": voice,
         "speed": speed,
         "said": said,
-        **summary(found),
-        "each": [asdict(w) for w in found],
+        "whisper": summary(found),
+        "sound": beside.summary(),
+        "worst": [{name: _short(value) for name, value in asdict(w).items()} for w in worst],
     }
 
 
+@dataclass
+class Beside:
+    """Words beside a pause, against the sound itself: seconds that ours are later than its edge."""
+
+    starts: list[float]
+    ends: list[float]
+
+    def add(self, words: list[WordTime], samples: Samples, rate: int) -> None:
+        frame = round(FRAME_SECONDS * rate)
+        levels = np.sqrt(np.mean(samples[: samples.size // frame * frame].reshape(-1, frame) ** 2, axis=1))
+        loud = np.concatenate([[False] * GAP_FRAMES, levels > LOUD, [False] * GAP_FRAMES])
+        begins = [i for i in range(GAP_FRAMES, loud.size) if loud[i] and not loud[i - GAP_FRAMES : i].any()]
+        stops = [
+            i for i in range(1, loud.size - GAP_FRAMES) if loud[i - 1] and not loud[i : i + GAP_FRAMES].any()
+        ]
+        for before, after in zip([None, *words], [*words, None], strict=True):
+            if before is None or after is None or after.start - before.end > PAUSE_SECONDS:
+                self.starts += _nearest(after.start if after else None, begins)
+                self.ends += _nearest(before.end if before else None, stops)
+
+    def summary(self) -> dict[str, Any]:
+        return {"start": _apart(self.starts), "end": _apart(self.ends)}
+
+
+def _nearest(ours: float | None, edges: list[int]) -> list[float]:
+    """Of a word whose edge was found at all."""
+    if ours is None or not edges:
+        return []
+    apart = min(((ours - (edge - GAP_FRAMES) * FRAME_SECONDS) for edge in edges), key=abs)
+    return [apart] if abs(apart) < FAR_SECONDS else []
+
+
+def _apart(seconds: list[float]) -> dict[str, Any]:
+    """Milliseconds."""
+    apart = [1000 * each for each in seconds]
+    size = sorted(map(abs, apart))
+    return {
+        "edges": len(apart),
+        "median": round(statistics.median(size)),
+        "p95": round(size[int(0.95 * (len(size) - 1))]),
+        "signed_median": round(statistics.median(apart)),
+    }
+
+
+def _short(value: str | float) -> str | float:
+    return round(value, 3) if isinstance(value, float) else value
+
+
 def show(results: list[dict[str, Any]]) -> None:
-    print("voice        speed  words   start: median  p95  signed    end: median  p95  signed   (ms)")
+    print("milliseconds: median / 95 % / signed median")
+    print("voice        speed  words      whisper start     whisper end       sound start       sound end")
     for r in results:
-        start, end = r["start"], r["end"]
-        print(
-            f"{r['voice']:12} {r['speed']:5.2f} {r['words']:4}/{r['said']:<4}"
-            f"{start['median']:12} {start['p95']:5} {start['signed_median']:7}"
-            f"{end['median']:14} {end['p95']:5} {end['signed_median']:7}"
-        )
+        found = (r[against][edge] for against in ("whisper", "sound") for edge in ("start", "end"))
+        cells = (f"{f['median']:4} /{f['p95']:4} /{f['signed_median']:4}" for f in found)
+        print(f"{r['voice']:12} {r['speed']:5.2f} {r['whisper']['words']:4}/{r['said']:<4}", *cells)
 
 
 def options() -> argparse.Namespace:
@@ -167,7 +220,7 @@ def options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--voices", default="joe,jf_alpha")
-    parser.add_argument("--speeds", default="1.0,1.5")
+    parser.add_argument("--speeds", default="1.0,1.25")
     parser.add_argument("--count", type=int, default=SENTENCES)
     parser.add_argument("--sentences", type=Path, default=HERE / "wer_sentences.txt")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "word_times.json")

@@ -107,8 +107,8 @@ def _times(piece: Piece, begin: float, speed: float, wholes: Wholes) -> Iterator
 
 
 def _heard(words: deque[WordTime], seconds: float) -> Iterator[WordTime]:
-    # the last sample is cut off rather than rounded up
-    while words and words[0].end <= seconds + 1 / SAMPLE_RATE:
+    # a piece is cut off within its last sample, and sums of seconds are not exact
+    while words and words[0].end <= seconds + 2 / SAMPLE_RATE:
         word = words.popleft()
         yield replace(word, end=min(word.end, seconds))
 

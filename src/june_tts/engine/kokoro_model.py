@@ -95,11 +95,11 @@ class KokoroModel:
 def _lengths(frames: Samples, samples: int) -> Samples:
     """Of each phoneme, in samples.
 
-    It sounds a frame (25 ms) before its place among the durations: measured on words behind a pause, see
-    docs/decisions/word-times.md. The padding in front has that frame to give.
+    It sounds half a frame (12 ms) before its place among the durations: measured on words behind a pause, see
+    docs/decisions/word-times.md. The padding in front has a frame or more to give.
     """
     each = np.float32(samples / frames.sum())
     lengths: Samples = frames * each
-    lengths[0] -= each
-    lengths[-1] += each
+    lengths[0] -= each / 2
+    lengths[-1] += each / 2
     return lengths

@@ -61,10 +61,25 @@ def _compared(
     for theirs, ours, size in matcher.get_matching_blocks():
         for step in range(size):
             found[places[ours + step]] = expected[theirs + step][1]
+    _claim(found, places, len(words))
     last = 0
     for group in groups:
         last = _fill(found, group, last)
     return found
+
+
+def _claim(found: list[int], places: list[int], words: int) -> None:
+    """Words that nothing was found for ("a" alone is "eɪ", in "in a" it is "ɐ") share what lies between."""
+    before, unclaimed = NOBODY, list[int]()
+    for at in [*places, None]:
+        owner = words if at is None else found[at]
+        if at is not None and owner == NOBODY:
+            unclaimed.append(at)
+            continue
+        missing = range(before + 1, owner)
+        for number, free in enumerate(unclaimed if missing else ()):
+            found[free] = missing[number * len(missing) // len(unclaimed)]
+        before, unclaimed = owner, []
 
 
 def _fill(found: list[int], group: list[int], last: int) -> int:

@@ -17,6 +17,7 @@ from june_tts.http.routes import (
     fish,
     fish_live,
     fish_references,
+    fish_timestamps,
     fish_voices,
     health,
     june,
@@ -50,7 +51,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     )
     app.state.services = given
     app.state.fish_usual = FISH_SPEECH if fish_alone else FISH_AUDIO
-    fishes = (fish, fish_references, health)
+    fishes = (fish, fish_timestamps, fish_references, health)
     apis = (
         fishes
         if fish_alone

@@ -95,6 +95,21 @@ NDJSON_REPLY: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_SNAPSHOT = {
+    "type": "object",
+    "description": "One event; its data is JSON with `audio_base64`, `content`, `chunk_seq`, "
+    "`chunk_audio_offset_sec` and `alignment`",
+    "properties": {"data": {"type": "string", "contentMediaType": "application/json"}},
+    "required": ["data"],
+}
+
+EVENTS_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Audio in base64 and the times of the words so far, sent while it is being made",
+        "content": {"text/event-stream": {"schema": _SNAPSHOT}},
+    }
+}
+
 _MEANINGS = {
     400: "A field is not valid; the error names it, its value and what was expected",
     401: "The API key is missing or wrong",

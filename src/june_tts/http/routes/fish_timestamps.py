@@ -1,0 +1,74 @@
+"""Fish Audio's `/v1/tts/stream/with-timestamp`: speech and the times of its words, in events."""
+
+import base64
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from june_tts.http.audio_response import AudioResponse
+from june_tts.http.elevenlabs_alignment import HeardWords
+from june_tts.http.fish_alignment import Sentences
+from june_tts.http.fish_body import FishRoute
+from june_tts.http.fish_schema import TTSBody
+from june_tts.http.fish_speech import Usual, checked_rate, speech_encoder, speech_request, usual
+from june_tts.http.routes.docs import EVENTS_REPLY, SPEECH, fish_refusals
+from june_tts.http.services import Services, request_id, services
+from june_tts.service.rendering import OpenEncoder, render
+from june_tts.types import AudioChunk, SpeechRequest
+
+router = APIRouter(prefix="/v1", tags=["Fish"], route_class=FishRoute)
+
+
+@router.post(
+    "/tts/stream/with-timestamp", responses=EVENTS_REPLY | fish_refusals(*SPEECH), response_class=Response
+)
+async def tts_with_timestamps(
+    body: TTSBody,
+    given: Annotated[Services, Depends(services)],
+    missing: Annotated[Usual, Depends(usual)],
+    ident: Annotated[str, Depends(request_id)],
+) -> Response:
+    """Speak a text as `/v1/tts` does, in events that say when each word is heard."""
+    format = body.format or missing.format
+    checked_rate(body, format)
+    request, ignored = await speech_request(body, given, ident)
+    return AudioResponse(
+        _events(given, request, lambda rate: speech_encoder(body, format, rate)),
+        media_type="text/event-stream",
+        stall_seconds=given.stall_seconds,
+        headers={"X-Ignored-Parameters": ", ".join(ignored)} if ignored else None,
+    )
+
+
+class _Made:
+    """Counts the audio on its way to the encoder."""
+
+    seconds = 0.0
+
+    async def of(self, chunks: AsyncGenerator[AudioChunk, None]) -> AsyncGenerator[AudioChunk, None]:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                self.seconds += chunk.samples.size / chunk.sample_rate
+                yield chunk
+
+
+async def _events(
+    given: Services, request: SpeechRequest, encoder: OpenEncoder
+) -> AsyncGenerator[bytes, None]:
+    heard, made, sentences = HeardWords(), _Made(), Sentences()
+    chunks = heard.of(made.of(given.synthesizer.stream(request)))
+    async with aclosing(render(chunks, encoder)) as audio:
+        async for data in audio:
+            encoded = base64.b64encode(data).decode("ascii")
+            for event in sentences.events(encoded, heard.take(), made.seconds):
+                yield _line(event)
+    for event in sentences.events("", heard.take(), made.seconds):
+        yield _line(event)
+
+
+def _line(event: dict[str, object]) -> bytes:
+    return f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
