@@ -499,9 +499,10 @@ class Settings(BaseModel):
 
     @property
     def aliases(self) -> dict[str, str]:
-        """Every other name of a voice: those that were set, and clients' usual ones for the default voice."""
+        """Every other name of a voice: those that were set, and clients' usual ones for the default voice,
+        which may be an alias itself."""
         usual = (*OPENAI_VOICES, FISH_AUDIO_VOICE, *ELEVENLABS_VOICES)
-        return dict.fromkeys(usual, self.default_voice) | self.voice_aliases
+        return dict.fromkeys(usual, "default") | self.voice_aliases
 
     @property
     def piper_dir(self) -> Path:

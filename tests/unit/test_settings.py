@@ -252,3 +252,11 @@ def test_every_setting_has_a_description_and_a_name_of_its_own() -> None:
     for alias, name in ALIASES.items():
         assert alias.isupper(), alias
         assert len(Settings.model_fields[name].description or "") > 10, alias
+
+
+def test_the_voices_that_clients_know_are_the_default_one_unless_they_are_listed() -> None:
+    fish_audio = "933563129e564b19a115bedd57b7406a"
+    plain = load({"JUNE_DEFAULT_VOICE": "nova", "JUNE_VOICE_ALIASES": "nova=jf_alpha"}).settings.aliases
+    assert (plain["alloy"], plain[fish_audio], plain["nova"]) == ("default", "default", "jf_alpha")
+    listed = load({"JUNE_VOICE_ALIASES": f"{fish_audio}=anna"}).settings.aliases
+    assert (listed[fish_audio], listed["alloy"]) == ("anna", "default")
