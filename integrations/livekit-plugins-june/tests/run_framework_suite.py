@@ -99,11 +99,13 @@ def main() -> int:
 
 def run(folder: Path, for_pytest: list[str]) -> int:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("JUNE_")}
+    # after it what is there already, such as another release of the framework
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     command = [sys.executable, "-m", "pytest", SUITE, "--tts", "-v", "-p", "stand_ins", *for_pytest]
     done = subprocess.run(
         command,
         cwd=folder,
-        env=inherited | {"PLUGIN": "june", "DEEPGRAM_API_KEY": "none", "PYTHONPATH": str(folder)},
+        env=inherited | {"PLUGIN": "june", "DEEPGRAM_API_KEY": "none", "PYTHONPATH": path},
     )
     return done.returncode
 

@@ -83,7 +83,7 @@ class Turn:
 class Connection:
     """A socket with a task that reads it as long as it is open.
 
-    It is read between turns too: aiohttp answers pings, notices pongs and hears of a close only then.
+    It is read between turns too: aiohttp answers pings and hears of a close only then.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
