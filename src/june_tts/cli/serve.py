@@ -1,9 +1,11 @@
 """`june-tts serve`: the server."""
 
 import asyncio
+import signal
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +18,8 @@ from june_tts.http.app import create_app
 from june_tts.http.services import Services
 from june_tts.settings import Settings, load
 from june_tts.telemetry import log
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 _out = Console(highlight=False)
 _LOOK_SECONDS = 0.05
@@ -112,6 +116,17 @@ class _Server(uvicorn.Server):
         self._admission = services.admission
         self._live = services.sockets
         self._drain_seconds = drain_seconds
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but that one raises them again at its end: SIGTERM would be the end of the process
+        before rooms were left, processes of engines ended and the store closed."""
+        before = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._admission.draining = self._live.draining = True
