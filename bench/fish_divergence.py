@@ -2,7 +2,7 @@
 
     python -m bench.fish_divergence [--out bench/results/fish_divergence.json] [--precisions bfloat16,int8]
 
-Sixteen requests with texts of their own, greedy and drawn with seeds of their own, by each precision's usual
+Requests with texts of their own, greedy and drawn with seeds of their own, by each precision's usual
 products and by the batch-invariant ones. Of each batch size: how many of the requests got other codes than
 alone, and at which frame the first of them differs. From there on the two go their own ways: both are what
 the model would say, neither is worse. Weights are random, of the published size; a trained model's
@@ -32,7 +32,6 @@ from june_tts.fish.runner import TorchRunner
 from june_tts.fish.sequence import Codes, SamplingParams
 from june_tts.fish.tokenizer import Tokenizer
 
-REQUESTS = 16
 BATCHES = (2, 4, 8, 16)
 WORDS = (
     "the ferry leaves at seven and road to harbour is closed so please be there half an hour before".split()
@@ -73,25 +72,25 @@ def main() -> None:
 
 def _shares(folder: Path, precision: Precision, given: argparse.Namespace) -> Iterator[Share]:
     tokenizer = Tokenizer.read(folder)
-    prompts = [build(tokenizer, text) for text in _texts()]
+    prompts = [build(tokenizer, text) for text in _texts(given.requests)]
     positions = max(prompt.columns.shape[1] for prompt in prompts) + given.frames
     for invariant in (False, True):
         model = load_model(folder, precision, device=given.device, invariant=invariant)
-        runner = TorchRunner(model, special_tokens(tokenizer), slots=REQUESTS, positions=positions)
+        runner = TorchRunner(model, special_tokens(tokenizer), slots=len(prompts), positions=positions)
         for drawing in get_args(Drawing):
             alone = _codes(runner, prompts, 1, drawing, given.frames)
-            for batch in BATCHES:
+            for batch in (size for size in BATCHES if size <= len(prompts)):
                 together = _codes(runner, prompts, batch, drawing, given.frames)
                 share = _share(precision, invariant, drawing, batch, alone, together)
                 sys.stderr.write(f"{_line(share)}\n")
                 yield share
 
 
-def _texts() -> list[str]:
-    """Of 4 to 19 words, so that those of a batch neither begin nor stand at the same position."""
+def _texts(count: int) -> list[str]:
+    """Of 4 words and more, so that those of a batch neither begin nor stand at the same position."""
     return [
         " ".join(WORDS[(word * 7 + number) % len(WORDS)] for word in range(4 + number))
-        for number in range(REQUESTS)
+        for number in range(count)
     ]
 
 
@@ -109,7 +108,7 @@ def _codes(
 def _batch(
     runner: TorchRunner, prompts: Sequence[Prompt], first: int, drawing: Drawing, frames: int
 ) -> list[Codes]:
-    loop = Loop(runner, None, LoopConfig(max_waiting=REQUESTS, illegal_guard=0))
+    loop = Loop(runner, None, LoopConfig(max_waiting=len(prompts), illegal_guard=0))
     for number, prompt in enumerate(prompts):
         params = SamplingParams(
             greedy=drawing == "greedy",
@@ -166,6 +165,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", choices=SIZES, default="s1-mini")
     parser.add_argument("--checkpoint", type=Path, help="a folder that is there already")
     parser.add_argument("--precisions", type=lambda text: text.split(","), default=["bfloat16", "int8"])
+    parser.add_argument("--requests", type=int, default=16)
     parser.add_argument("--frames", type=int, default=50, help="of each request")
     parser.add_argument("--device", default="cpu")
     return parser.parse_args()
