@@ -147,6 +147,8 @@ async def test_contexts_are_spoken_side_by_side_each_in_its_own_voice_settings()
     lengths = {name: seconds([m for m in found if m["contextId"] == name]) for name in "ab"}
     assert lengths["b"] == pytest.approx(lengths["a"] / 2, rel=0.1)
     assert all(message["contextId"] == message["context_id"] for message in found)
+    idents = {utterance.request_id for utterance, _ in server.fake.engine.spoken}
+    assert len(idents) == 2, "logs tell them apart"
 
 
 async def test_a_context_that_was_not_flushed_is_cancelled_at_once_when_it_is_closed() -> None:
@@ -157,6 +159,10 @@ async def test_a_context_that_was_not_flushed_is_cancelled_at_once_when_it_is_cl
         await talk.final("a")
         assert idle(server)
         assert len(spoken(server)) < 4
+        await talk.send(text=TEXT, context_id="b", flush=True)
+        await talk.send(text=20 * TEXT, context_id="b")
+        await talk.send(context_id="b", close_context=True)
+        assert seconds(await talk.final("b")) < 4, "what was written since the flush was not flushed"
         await talk.send(text=TEXT, context_id="a", flush=True)
         assert heard([await talk.next()]), "the id can be used again"
 
