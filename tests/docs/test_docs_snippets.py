@@ -17,7 +17,8 @@ import soundfile
 from tests.docs.markdown import Block, blocks, name, pages
 from tests.e2e.page_server import serving
 
-ADDRESS = "http://127.0.0.1:8000"
+HOST = "127.0.0.1:8000"
+"""Of the server in the snippets, behind `http://` or `ws://`."""
 RUN_SECONDS = 60
 SENTENCE = "The old ferry crosses the river every morning, and the captain waves to the children. "
 
@@ -89,7 +90,7 @@ def test_the_snippet_does_what_the_page_says(
     mine = {key: value for key, value in os.environ.items() if not key.startswith(("JUNE_", "WRAPPER_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command(block, block.body.replace(ADDRESS, server.address), tmp_path),
+        command(block, block.body.replace(HOST, server.address.removeprefix("http://")), tmp_path),
         cwd=tmp_path,
         env=mine | {"PATH": path, "JUNE_DATA_DIR": str(server.data_dir)},
         capture_output=True,
