@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from june_tts.http.live_limits import LiveLimits
 
 AWAY, WRONG_KIND, TOO_MUCH, FAILED, AGAIN = 1001, 1003, 1008, 1011, 1013
-"""Close codes: idle; text where bytes are expected, or bytes for text; a limit; a fault of ours; try again."""
+"""Close codes: idle; text where bytes are expected, or bytes for text; a limit; our fault; try again."""
 _CLOSE_SECONDS = 5.0
 _REASON_BYTES = 120
 
