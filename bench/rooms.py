@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +204,8 @@ async def measured(livekit: LiveKit, folder: Path, quick: bool) -> dict[str, Any
         "LIVEKIT_API_KEY": livekit.key,
         "LIVEKIT_API_SECRET": livekit.secret,
     }
-    texts = sentences()
     many, each, trips = (4, 1, 8) if quick else (20, 5, 200)
+    texts = list(islice(cycle(sentences()), many + ROOMS * each))
     with serving(folder, **settings) as address:
         async with httpx.AsyncClient(base_url=address, timeout=90) as http:
             bench = Bench(livekit, address, http)
