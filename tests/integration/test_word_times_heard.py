@@ -9,7 +9,9 @@ from difflib import SequenceMatcher
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -44,17 +46,17 @@ class Heard:
 
 @asynccontextmanager
 async def started(name: str) -> AsyncIterator[Engine]:
-    nowhere = Path("no-voices-of-mine")
-    engine: Engine = (
-        PiperEngine(nowhere, lanes=2, threads=1, ahead_seconds=1.0)
-        if name == "joe"
-        else KokoroEngine(nowhere, lanes=2, threads=1, ahead_seconds=1.0)
-    )
-    await engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.close()
+    with TemporaryDirectory() as nowhere:
+        engine: Engine = (
+            PiperEngine(Path(nowhere), lanes=2, threads=1, ahead_seconds=1.0)
+            if name == "joe"
+            else KokoroEngine(Path(nowhere), lanes=2, threads=1, ahead_seconds=1.0)
+        )
+        await engine.start()
+        try:
+            yield engine
+        finally:
+            await engine.close()
 
 
 async def spoken(engine: Engine, voice_id: str, *, speed: float = 1.0, wait: float = 0.0) -> Heard:

@@ -47,6 +47,11 @@ def test_a_pause_is_where_the_punctuation_is_though_the_letters_put_it_elsewhere
     assert found[2][1] == pytest.approx(1.1, abs=0.02)
 
 
+def test_a_pause_is_rather_at_punctuation_than_at_a_nearer_border_without() -> None:
+    found = seconds("aaaa aaaa aaaa, aaaa aaaa aaaa", sound((0.62, True), (0.3, False), (1.18, True)))
+    assert found[2][2] == pytest.approx(0.62, abs=0.02)
+
+
 def test_a_pause_that_nobody_wrote_is_between_two_words() -> None:
     found = seconds("aaaa aaaa aaaa aaaa", sound((1.0, True), (0.4, False), (0.9, True)))
     assert found[1][2] == pytest.approx(1.0, abs=0.02)

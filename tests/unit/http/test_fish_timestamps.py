@@ -126,6 +126,7 @@ def test_any_cuts_of_the_words_end_in_the_same_alignment(
             part = words[at : at + size]
             at += size
             found += sentences.events("AAAA", part, part[-1].end if part else edges[min(at, len(words))])
+            assert not [*sentences.events("", [], float(edges[-1]))], "nothing new is no event"
         return found
 
     found = sent(cuts)
