@@ -9,7 +9,6 @@ from difflib import SequenceMatcher
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from statistics import median
 from tempfile import TemporaryDirectory
 
