@@ -139,7 +139,8 @@ async def test_no_message_of_audio_is_too_small_or_too_large(format: str) -> Non
             audio, _ = await client.turn()
             sizes = [len(part) for part in audio]
             assert max(sizes) < 65_536
-            if format in ("pcm", "wav") or len(sizes) > 1:
+            # after a first message that waited for nothing, there may be too little for another
+            if format in ("pcm", "wav") or len(sizes) > 2:
                 assert min(sizes) > 1024, (text, sizes)
             if format in ("pcm", "wav"):
                 assert not any(size % 2 for size in sizes)

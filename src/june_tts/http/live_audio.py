@@ -18,11 +18,12 @@ async def messages(audio: AsyncGenerator[bytes, None], *, raw: bool) -> AsyncGen
     `raw`: 16-bit samples. Their last message is filled up with silence. Of other formats some bytes are held
     back, so that the last message is not a small one; where it must be, it is.
     """
-    held = bytearray()
+    held, first = bytearray(), True
     async with aclosing(_patiently(audio, LINGER_SECONDS)) as source:
         async for data in source:
             held += data or b""
-            ready = _ready(len(held), raw=raw, paused=data is None)
+            ready = _ready(len(held), raw=raw, paused=data is None, first=first)
+            first = first and not ready
             for part in _parts(bytes(held[:ready])):
                 yield part
             del held[:ready]
@@ -31,11 +32,16 @@ async def messages(audio: AsyncGenerator[bytes, None], *, raw: bool) -> AsyncGen
             yield part
 
 
-def _ready(held: int, *, raw: bool, paused: bool) -> int:
+def _ready(held: int, *, raw: bool, paused: bool, first: bool) -> int:
     """How many bytes may leave. After a pause all: what is there may be the end of a sentence."""
     if held < LEAST:
         return 0
-    return held if raw or paused or held < 2 * LEAST else held - LEAST
+    if raw or paused:
+        return held
+    if held >= 2 * LEAST:
+        return held - LEAST
+    # first audio waits for nothing that comes after it
+    return held if first else 0
 
 
 def _parts(data: bytes) -> list[bytes]:
