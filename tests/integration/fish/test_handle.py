@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 
 import numpy as np
@@ -37,6 +38,14 @@ pytestmark = pytest.mark.integration
 
 STREAMS = 16
 ENDLESS = 100_000
+Ours = Callable[[], set[psutil.Process]]
+
+
+@pytest.fixture
+def ours() -> Ours:
+    """Processes that this test has started and that are still there; a whole run has servers of its own."""
+    me, before = psutil.Process(), set(psutil.Process().children())
+    return lambda: set(me.children()) - before
 
 
 def kill(engine: Handle) -> float:
@@ -203,7 +212,7 @@ async def test_a_kill_under_16_streams_fails_each_within_a_second_and_the_next_r
         assert (engine.status, engine.restarts) == ("ready", 1)
 
 
-async def test_twenty_kills_leave_handles_threads_and_memory_where_they_were() -> None:
+async def test_twenty_kills_leave_handles_threads_and_memory_where_they_were(ours: Ours) -> None:
     me = psutil.Process()
     async with handle(*SLOW_STEP) as engine:
         measured = []
@@ -218,14 +227,14 @@ async def test_twenty_kills_leave_handles_threads_and_memory_where_they_were() -
             gc.collect()
             measured.append((me.num_fds(), threading.active_count(), me.memory_info().rss))
         assert engine.restarts == 20
-        assert len(me.children()) == 1, "processes of before are still there"
+        assert len(ours()) == 1, "processes of before are still there"
         counted = engine.stats
         assert counted.frames >= 20 * 20, "counts of earlier processes are lost"
     fds, threads, memory = zip(*measured, strict=True)
     assert len(set(fds[2:])) == 1, fds
     assert len(set(threads[2:])) == 1, threads
     assert memory[-1] - memory[4] < 4 << 20, memory
-    assert not me.children()
+    assert not ours()
 
 
 async def test_a_worker_that_makes_no_progress_is_killed() -> None:
@@ -270,17 +279,17 @@ async def test_a_model_that_cannot_be_loaded_says_why_at_the_start() -> None:
         (["/bin/true"], "exit status 0"),
     ],
 )
-async def test_a_process_that_never_gets_ready_says_so(program: list[str], reason: str) -> None:
+async def test_a_process_that_never_gets_ready_says_so(program: list[str], reason: str, ours: Ours) -> None:
     with pytest.raises(ModelUnavailable, match=reason):
         await Handle(program, options(), limits=QUICK).start()
-    assert not psutil.Process().children()
+    assert not ours()
 
 
-async def test_a_process_that_takes_too_long_to_load_is_ended() -> None:
+async def test_a_process_that_takes_too_long_to_load_is_ended(ours: Ours) -> None:
     engine = Handle(["/bin/sleep", "60", "--"], options(), limits=Limits(load=0.2, close=0.2))
     with pytest.raises(ModelUnavailable, match="exit status|not ready after"):
         await engine.start()
-    assert not psutil.Process().children()
+    assert not ours()
 
 
 async def test_garbage_from_the_process_ends_it_with_a_reason() -> None:
@@ -315,7 +324,7 @@ async def test_an_engine_that_cannot_come_back_fails_requests_at_once_and_goes_o
         await engine.close()
 
 
-async def test_closing_fails_what_is_under_way_and_leaves_nothing() -> None:
+async def test_closing_fails_what_is_under_way_and_leaves_nothing(ours: Ours) -> None:
     async with handle(*SLOW_STEP) as engine:
         stream = asyncio.create_task(speak(engine, frames=ENDLESS))
         await until_busy(engine, 1)
@@ -324,4 +333,4 @@ async def test_closing_fails_what_is_under_way_and_leaves_nothing() -> None:
             await stream
         with pytest.raises(EngineFailed, match="closed"):
             await speak(engine)
-    assert not psutil.Process().children()
+    assert not ours()
