@@ -44,7 +44,7 @@ def test_pipecat_s_agent_says_the_lines_that_it_reads(june: str, tmp_path: Path)
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert word_error(f"{FIRST} {SECOND}", (tmp_path / "heard.wav").read_bytes()) <= 0.1, done.stderr
+    assert word_error(f"{FIRST} {SECOND}", (tmp_path / "heard.wav").read_bytes()) <= 0.25, done.stderr
 
 
 async def test_livekit_s_agent_says_in_the_room_what_is_written_there(
@@ -55,7 +55,7 @@ async def test_livekit_s_agent_says_in_the_room_what_is_written_there(
             await listener.agent_is_there()
             for text in (FIRST, SECOND):
                 await listener.write(text)
-                assert word_error(text, await listener.hears()) <= 0.1
+                assert word_error(text, await listener.hears()) <= 0.25
             # a caption is complete when its last word was heard
             assert [said.split() for said in listener.captions] == [FIRST.split(), SECOND.split()]
 

@@ -59,19 +59,19 @@ async def tokens_in_time() -> AsyncIterator[str]:
 
 def test_the_old_sdk_says_its_words(old: fish_audio_sdk.WebSocketSession) -> None:
     request = fish_audio_sdk.TTSRequest(text="", format="wav")
-    assert word_error(TEXT, b"".join(old.tts(request, tokens()))) <= 0.1
+    assert word_error(TEXT, b"".join(old.tts(request, tokens()))) <= 0.25
 
 
 async def test_the_old_sdk_says_its_words_asynchronously(server: str) -> None:
     request = fish_audio_sdk.TTSRequest(text="", format="pcm", prosody=fish_audio_sdk.Prosody(speed=0.9))
     async with fish_audio_sdk.AsyncWebSocketSession(KEY, base_url=server) as session:
         audio = [part async for part in session.tts(request, tokens_in_time(), backend="s1")]
-    assert word_error(TEXT, wav(b"".join(audio), RATE)) <= 0.1
+    assert word_error(TEXT, wav(b"".join(audio), RATE)) <= 0.25
 
 
 def test_one_session_of_the_old_sdk_speaks_turn_after_turn(old: fish_audio_sdk.WebSocketSession) -> None:
     request = fish_audio_sdk.TTSRequest(text="", reference_id="joe")
-    assert all(word_error(TEXT, b"".join(old.tts(request, tokens()))) <= 0.1 for _ in range(2))
+    assert all(word_error(TEXT, b"".join(old.tts(request, tokens()))) <= 0.25 for _ in range(2))
 
 
 def test_the_old_sdk_is_told_of_a_refusal(old: fish_audio_sdk.WebSocketSession) -> None:
@@ -84,7 +84,7 @@ def test_the_new_sdk_says_its_words_in_every_format(
     new: fishaudio.FishAudio, format: fishaudio.types.AudioFormat
 ) -> None:
     audio = b"".join(new.tts.stream_websocket(tokens(), format=format, speed=1.0))
-    assert word_error(TEXT, audio) <= 0.1
+    assert word_error(TEXT, audio) <= 0.25
 
 
 async def test_the_new_sdk_says_its_words_asynchronously_with_flushes(server: str) -> None:
@@ -98,7 +98,7 @@ async def test_the_new_sdk_says_its_words_asynchronously_with_flushes(server: st
         config = fishaudio.TTSConfig(format="wav", sample_rate=24_000, latency="normal")
         stream = client.tts.stream_websocket(written(), config=config, model="s1")
         audio = b"".join([part async for part in stream])
-    assert word_error(f"{TEXT} Then the sun comes out.", audio) <= 0.1
+    assert word_error(f"{TEXT} Then the sun comes out.", audio) <= 0.25
 
 
 async def test_the_first_audio_comes_while_the_rest_is_still_being_written(server: str) -> None:

@@ -69,21 +69,21 @@ def recordings(server: str) -> list[bytes]:
 @pytest.mark.parametrize("voice", ["joe", LIVEKIT_VOICE, None])
 def test_joe_is_understood(client: FishAudio, voice: str | None) -> None:
     audio = client.tts.convert(text=TEXT, reference_id=voice, format="mp3")
-    assert word_error(TEXT, audio) <= 0.1
+    assert word_error(TEXT, audio) <= 0.25
 
 
 def test_the_old_interface_speaks_and_lists(server: str) -> None:
     with fish_audio_sdk.Session(KEY, base_url=server) as session:
         audio = b"".join(session.tts(fish_audio_sdk.TTSRequest(text=TEXT, reference_id="joe")))
         assert "joe" in {voice.id for voice in session.list_models().items}
-    assert word_error(TEXT, audio) <= 0.1
+    assert word_error(TEXT, audio) <= 0.25
 
 
 def test_faster_and_louder_speech_is_still_understood(client: FishAudio) -> None:
     config = TTSConfig(format="wav", prosody=Prosody(speed=1.3, volume=10))
     plain = client.tts.convert(text=TEXT, format="wav")
     changed = client.tts.convert(text=TEXT, config=config)
-    assert word_error(TEXT, changed) <= 0.1
+    assert word_error(TEXT, changed) <= 0.25
     usual, fast = (soundfile.read(io.BytesIO(audio))[0] for audio in (plain, changed))
     # pauses stay as they are
     assert fast.size < 0.9 * usual.size

@@ -48,7 +48,7 @@ async def test_as_it_comes_its_words_are_heard(server: str) -> None:
     async with fishaudio.TTS(base_url=server, api_key="any") as plugin:
         frame = await said(plugin)
         assert frame.sample_rate == 24_000
-        assert word_error(TEXT, frame.to_wav_bytes()) <= 0.1
+        assert word_error(TEXT, frame.to_wav_bytes()) <= 0.25
 
 
 @pytest.mark.parametrize("container", ["pcm", "mp3", "opus"])
@@ -58,14 +58,14 @@ async def test_its_words_are_heard_in_every_format(
     async with fishaudio.TTS(
         base_url=server, api_key="any", output_format=container, speed=1.1, voice_id="joe"
     ) as plugin:
-        assert word_error(TEXT, (await said(plugin)).to_wav_bytes()) <= 0.1
+        assert word_error(TEXT, (await said(plugin)).to_wav_bytes()) <= 0.25
 
 
 async def test_a_whole_text_is_heard_over_http(server: str) -> None:
     async with fishaudio.TTS(base_url=server, api_key="any") as plugin:
         async with plugin.synthesize(TEXT) as stream:
             frame = await stream.collect()
-    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.1
+    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.25
 
 
 async def test_ten_turns_share_one_connection(caplog: pytest.LogCaptureFixture) -> None:

@@ -53,7 +53,7 @@ async def said(plugin: tts.TTS[Any], text: str = TEXT) -> tuple[rtc.AudioFrame, 
 async def test_its_words_are_heard_and_come_back_as_written_with_their_times(server: str) -> None:
     async with june.TTS(base_url=server, voice_id="joe") as plugin:
         frame, words = await said(plugin)
-    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.1
+    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.25
     assert "".join(words).strip() == TEXT
     times = [(float(word.start_time or 0), float(word.end_time or 0)) for word in words]
     assert all(0 <= start <= end <= frame.duration for start, end in times)
@@ -66,14 +66,14 @@ async def test_its_words_are_heard_at_another_rate(server: str, rate: int) -> No
     async with june.TTS(base_url=server, voice_id="joe", sample_rate=rate, speed=1.1) as plugin:
         frame, _ = await said(plugin)
     assert frame.sample_rate == rate
-    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.1
+    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.25
 
 
 async def test_a_whole_text_is_heard_over_http(server: str) -> None:
     async with june.TTS(base_url=server, voice_id="joe") as plugin:
         async with plugin.synthesize(TEXT) as stream:
             frame = await stream.collect()
-    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.1
+    assert word_error(TEXT, frame.to_wav_bytes()) <= 0.25
 
 
 async def test_speech_begins_while_the_text_is_still_being_written(server: str) -> None:

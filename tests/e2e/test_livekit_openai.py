@@ -60,7 +60,7 @@ async def test_as_it_comes_its_words_are_heard(plugin: openai.TTS) -> None:
     async with plugin.synthesize(TEXT) as stream:
         frame = await stream.collect()
     assert frame.sample_rate == RATE
-    assert misheard(frame) <= 0.1
+    assert misheard(frame) <= 0.25
 
 
 @pytest.mark.parametrize("container", ["mp3", "pcm", "wav", "opus", "aac", "flac"])
@@ -74,7 +74,7 @@ async def test_events_and_raw_audio_decode_in_every_format(
     async with made, made.synthesize(TEXT) as stream:
         events = [event async for event in stream]
     heard = rtc.combine_audio_frames([event.frame for event in events])
-    assert misheard(heard) <= 0.1
+    assert misheard(heard) <= 0.25
     # codecs work in blocks of up to 50 ms; at another rate than the plugin takes it for, it would be 8 % off
     assert heard.duration == pytest.approx(await seconds_made(folder, events[0].request_id), abs=0.1)
 
@@ -164,4 +164,4 @@ async def test_an_agents_sentences_are_spoken_in_their_order(plugin: openai.TTS)
             stream.push_text(word + " ")
         stream.end_input()
         frames = [event.frame async for event in stream]
-    assert word_error(said, rtc.combine_audio_frames(frames).to_wav_bytes()) <= 0.1
+    assert word_error(said, rtc.combine_audio_frames(frames).to_wav_bytes()) <= 0.25

@@ -44,7 +44,7 @@ async def waiting(server: str) -> AsyncIterator[openai.AsyncOpenAI]:
 def test_a_reply_taken_whole_has_the_words(client: openai.OpenAI, tmp_path: Path) -> None:
     reply = client.audio.speech.create(model="gpt-4o-mini-tts-2025-12-15", voice="alloy", input=TEXT)
     reply.write_to_file(tmp_path / "speech.mp3")
-    assert word_error(TEXT, (tmp_path / "speech.mp3").read_bytes()) <= 0.1
+    assert word_error(TEXT, (tmp_path / "speech.mp3").read_bytes()) <= 0.25
 
 
 def test_a_voice_may_be_an_object_with_an_id(client: openai.OpenAI) -> None:
@@ -78,7 +78,7 @@ async def test_events_carry_the_same_speech_and_then_say_that_it_is_done(waiting
     usage = done["usage"]
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
     pcm = b"".join(base64.b64decode(event["audio"]) for event in deltas)
-    assert word_error(TEXT, wav(pcm, PCM_RATE)) <= 0.1
+    assert word_error(TEXT, wav(pcm, PCM_RATE)) <= 0.25
 
 
 async def test_leaving_in_the_middle_stops_the_work(server: str, waiting: openai.AsyncOpenAI) -> None:

@@ -86,7 +86,7 @@ async def test_what_a_model_says_is_heard_with_the_times_of_its_words(
     service: TTSService = live(server) if kind == "live" else http(server, session)
     spoken = await spoken_by(service, *answer(TEXT, MORE))
     assert spoken.errors == []
-    assert word_error(f"{TEXT} {MORE}", spoken.wav()) <= 0.1
+    assert word_error(f"{TEXT} {MORE}", spoken.wav()) <= 0.25
     assert transcript(spoken).split() == f"{TEXT} {MORE}".split()
     stamps = [frame.pts for frame in spoken.down if isinstance(frame, TTSTextFrame) and frame.pts]
     assert stamps == sorted(stamps)
@@ -96,7 +96,7 @@ async def test_what_a_model_says_is_heard_with_the_times_of_its_words(
 async def test_tokens_are_heard_as_they_come(server: str) -> None:
     spoken = await spoken_by(live(server, mode=TextAggregationMode.TOKEN), *answer(TEXT, MORE))
     assert spoken.errors == []
-    assert word_error(f"{TEXT} {MORE}", spoken.wav()) <= 0.1
+    assert word_error(f"{TEXT} {MORE}", spoken.wav()) <= 0.25
 
 
 @pytest.mark.parametrize("kind", ["live", "http"])
@@ -105,7 +105,7 @@ async def test_several_utterances_are_spoken_in_their_order(
 ) -> None:
     service: TTSService = live(server) if kind == "live" else http(server, session)
     spoken = await spoken_by(service, MORE, TEXT)
-    assert word_error(f"{MORE} {TEXT}", spoken.wav()) <= 0.1
+    assert word_error(f"{MORE} {TEXT}", spoken.wav()) <= 0.25
 
 
 async def test_an_interruption_stops_the_audio_and_the_work(server: str) -> None:

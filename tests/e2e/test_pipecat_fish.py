@@ -36,14 +36,14 @@ async def test_its_words_are_heard(server: str) -> None:
     spoken = await spoken_by(service(server), TEXT)
     assert spoken.errors == []
     assert {frame.sample_rate for frame in spoken.audio} == {RATE}
-    assert word_error(TEXT, spoken.wav()) <= 0.1
+    assert word_error(TEXT, spoken.wav()) <= 0.25
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
 async def test_it_is_spoken_at_the_rate_of_the_pipeline(server: str, rate: int) -> None:
     spoken = await spoken_by(service(server, voice="joe"), TEXT, rate=rate)
     assert spoken.errors == []
-    assert word_error(TEXT, spoken.wav()) <= 0.1
+    assert word_error(TEXT, spoken.wav()) <= 0.25
 
 
 async def test_several_utterances_are_spoken_on_one_socket_in_their_order() -> None:

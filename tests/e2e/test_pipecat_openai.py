@@ -66,7 +66,7 @@ async def test_its_words_are_heard_between_start_and_stop(
     spoken = await spoken_by(service(server, http), TEXT)
     assert spoken.errors == []
     assert {frame.sample_rate for frame in spoken.audio} == {RATE}
-    assert word_error(TEXT, spoken.wav()) <= 0.1
+    assert word_error(TEXT, spoken.wav()) <= 0.25
     (made,) = ended(folder)[before:]
     assert spoken.seconds == pytest.approx(float(made["audio_seconds"]), abs=0.05)
     kinds = (TTSStartedFrame, TTSAudioRawFrame, TTSStoppedFrame)
@@ -79,7 +79,7 @@ async def test_several_utterances_are_spoken_in_their_order(
 ) -> None:
     said = ["The children look out of the window.", "Then the sun comes out.", TEXT]
     spoken = await spoken_by(service(server, http), *said)
-    assert word_error(" ".join(said), spoken.wav()) <= 0.1
+    assert word_error(" ".join(said), spoken.wav()) <= 0.25
 
 
 @pytest.mark.parametrize("voice", sorted(VALID_VOICES))

@@ -85,7 +85,7 @@ async def test_the_words_are_heard(server: str, livekit: LiveKit, room: str) -> 
             mark = person.mark()
             await say(http, text, room)
             await person.quiet()
-            assert word_error(text, wav(person.sound(mark))) <= 0.1
+            assert word_error(text, wav(person.sound(mark))) <= 0.25
 
 
 async def test_all_of_it_is_heard_without_a_gap(server: str, livekit: LiveKit) -> None:
@@ -173,7 +173,7 @@ async def test_an_interruption_is_silence_and_then_the_new_words_alone(
     assert over["status"] == "stopped" and 1.3 < over["heard_seconds"] < 2.5
     # 60 ms on an idle machine; what would be left in the queue alone is 200
     assert silent < 0.5
-    assert word_error(SENTENCES[2], wav(person.sound(mark))) <= 0.15
+    assert word_error(SENTENCES[2], wav(person.sound(mark))) <= 0.25
 
 
 async def test_joining_speaking_and_leaving_leaves_nothing_behind(livekit: LiveKit, tmp_path: Path) -> None:
