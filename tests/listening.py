@@ -24,8 +24,8 @@ def heard(audio: bytes) -> str:
 def word_error(said: str, audio: bytes) -> float:
     """Word error rate, both sides normalised as for Whisper's own figures.
 
-    joe draws each take anew and the recogniser is small: of a sentence of 15 words two are misheard once in a
-    hundred takes. A test of a client allows a quarter, which neither half a sentence nor a wrong rate reaches.
+    joe draws each take anew and the recogniser is small: of a sentence of 15 words two are misheard now and
+    then. A test of a client allows a quarter, which neither half a sentence nor a wrong rate stays below.
     """
     plain = EnglishTextNormalizer()
     return float(wer(plain(said), plain(heard(audio))))
