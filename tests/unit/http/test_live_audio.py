@@ -73,7 +73,10 @@ def test_other_bytes_are_never_changed_and_small_only_where_there_are_no_more(si
         assert len(found) == 1 or len(found[-2]) < 2 * LEAST
 
 
-async def test_the_first_message_leaves_as_soon_as_it_is_large_enough() -> None:
+async def test_the_first_message_leaves_as_soon_as_it_is_large_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("june_tts.http.live_audio.LINGER_SECONDS", 60.0)  # not because nothing came
     async with aclosing(messages(Source([500, 600, 9], pauses=[2]).stream(), raw=False)) as found:
         assert len(await anext(found)) == 1100
 
