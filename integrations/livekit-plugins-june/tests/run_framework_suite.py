@@ -34,7 +34,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests.e2e.page_server import serving  # noqa: E402  (this repository's tests are no package)
+from tests.e2e.page_server import serving  # noqa: E402  (found after its folder was added above)
 from tests.listening import heard  # noqa: E402
 from tests.services import free_port  # noqa: E402
 

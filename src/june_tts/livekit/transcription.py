@@ -45,7 +45,7 @@ class Transcription:
         try:
             await self._send()
         # rtc raises plain ConnectionError and RuntimeError, and PublishTranscriptionError is an Exception
-        except (rtc.StreamError, RuntimeError, rtc.participant.PublishTranscriptionError) as lost:
+        except (rtc.StreamError, RuntimeError, TimeoutError, rtc.participant.PublishTranscriptionError) as lost:
             log.warning("captions not sent", utterance=self._line.id, reason=type(lost).__name__)
 
     async def _send(self) -> None:
