@@ -13,6 +13,8 @@ READS_STREAMS = 3
 MOST_EVENT_CHARS = 3500
 """Of the older event, which repeats the whole text each time in one packet of 15 KB at most."""
 CLOSE_SECONDS = 2.0
+FAULTS = (rtc.StreamError, RuntimeError, TimeoutError, rtc.participant.PublishTranscriptionError)
+"""What sending can end in; the last is an Exception of rtc's own."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +46,7 @@ class Transcription:
         """Send what is added, until the end or the room's."""
         try:
             await self._send()
-        # rtc raises plain ConnectionError and RuntimeError, and PublishTranscriptionError is an Exception
-        except (rtc.StreamError, RuntimeError, TimeoutError, rtc.participant.PublishTranscriptionError) as lost:
+        except FAULTS as lost:
             log.warning("captions not sent", utterance=self._line.id, reason=type(lost).__name__)
 
     async def _send(self) -> None:
