@@ -27,7 +27,7 @@ LOW_PASS_HZ = 2000
 
 SILENT_DBFS = -70.0
 """A frame below is silence, however quiet the rest."""
-ABOVE_NOISE_DB = 6.0
+ABOVE_NOISE_DB = 4.5
 """A frame this much above the noise floor is active."""
 BELOW_SPEECH_DB = 35.0
 """A frame this much below the loudest is never active: reverberation and breath."""
