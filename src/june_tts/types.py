@@ -344,3 +344,18 @@ class RoomsState:
     """Whether the room that is always joined is joined now; None where there is none."""
     reachable: bool
     """False after a join that failed, until one succeeds."""
+
+
+Scope = Literal["speak", "voices", "admin"]
+SCOPES: tuple[Scope, ...] = ("speak", "voices", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose request this is, where the server asks for keys."""
+
+    key_id: str
+    """Public: it is in the audit log, and what fairness and rates go by."""
+    name: str
+    """For people."""
+    scopes: frozenset[Scope]

@@ -7,9 +7,10 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from june_tts.errors import JuneError
+from june_tts.http.access import Access
 from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
 from june_tts.http.fish_speech import FISH_AUDIO, FISH_SPEECH
-from june_tts.http.middleware import Bodies, Key, RequestIds
+from june_tts.http.middleware import Bodies, RequestIds
 from june_tts.http.routes import (
     elevenlabs,
     elevenlabs_live,
@@ -82,6 +83,6 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.add_exception_handler(Exception, on_unexpected)
     # the last one added is the first to see a request
     app.add_middleware(Bodies, limits=given.body_limits)
-    app.add_middleware(Key, api_key=given.api_key, protected=PROTECTED)
+    app.add_middleware(Access, api_key=given.api_key, protected=PROTECTED)
     app.add_middleware(RequestIds)
     return app

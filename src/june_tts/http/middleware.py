@@ -1,16 +1,15 @@
-"""What every request passes: an id, the key, and a body that is complete before any work begins."""
+"""What every request passes: an id, and a body that is complete before any work begins."""
 
 import asyncio
-import hmac
 import re
 from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from june_tts.errors import BodyTooLarge, BodyTooSlow, JuneError, Unauthorized
+from june_tts.errors import BodyTooLarge, BodyTooSlow, JuneError
 from june_tts.http.errors import error_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -49,43 +48,6 @@ class RequestIds:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_id)
-
-
-class Key:
-    """Asks for the key on the paths under `protected`: as a bearer token, or as ElevenLabs' `xi-api-key`.
-
-    A socket's may be in its query, by the same names: browsers cannot send headers with a handshake.
-    """
-
-    def __init__(self, app: ASGIApp, *, api_key: str | None, protected: tuple[str, ...]) -> None:
-        self._app = app
-        self._api_key = api_key
-        self._protected = protected
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in CALLS and self._api_key and scope["path"].startswith(self._protected):
-            refusal = _refusal(_sent(scope), self._api_key)
-            if refusal:
-                await error_response(scope["path"], refusal)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
-def _sent(scope: Scope) -> tuple[str, str]:
-    """Bearer token and `xi-api-key`, each empty where it is missing."""
-    headers = Headers(scope=scope)
-    query = QueryParams(scope["query_string"]) if scope["type"] == "websocket" else QueryParams()
-    authorization = headers.get("authorization") or query.get("authorization") or ""
-    scheme, _, token = authorization.partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return bearer, (headers.get("xi-api-key") or query.get("xi-api-key") or "").strip()
-
-
-def _refusal(sent: tuple[str, str], api_key: str) -> Unauthorized | None:
-    if any(hmac.compare_digest(key.encode(errors="replace"), api_key.encode()) for key in sent):
-        return None
-    what = "wrong" if any(sent) else "missing"
-    return Unauthorized(f"the API key is {what}: send `Authorization: Bearer <key>` or `xi-api-key: <key>`")
 
 
 @dataclass(frozen=True, slots=True)
