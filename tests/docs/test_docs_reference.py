@@ -50,8 +50,8 @@ def used_metrics() -> Metrics:
     watch.chunk(0.0)
     watch.chunk(1.0)
     watch.end("success")
-    metrics.room_joins.labels("joined")
-    metrics.room_utterances.labels("done")
+    metrics.rooms.joins.labels("joined")
+    metrics.rooms.utterances.labels("done")
     return metrics
 
 

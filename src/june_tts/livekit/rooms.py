@@ -41,7 +41,7 @@ class Rooms:
         guard_log()
         self._tickets = tickets
         self._rules = rules
-        self._metrics = metrics
+        self._metrics = metrics.rooms
         self._joined: dict[str, Room] = {}
         self._joining: dict[str, asyncio.Task[Room]] = {}
         self._users: Counter[str] = Counter()
@@ -50,7 +50,7 @@ class Rooms:
         self._background = Background()
         self._reachable = True
         self._keeper: asyncio.Task[None] | None = None
-        metrics.watch_rooms(lambda: len(self._joined))
+        self._metrics.watch_joined(lambda: len(self._joined))
 
     def start(self) -> None:
         """Join the room that is always joined, without waiting for it."""
@@ -140,17 +140,17 @@ class Rooms:
         return await asyncio.shield(joining)
 
     async def _join(self, name: str) -> Room:
-        room = Room(name, self._rules, self._background, self._metrics.room_underruns.inc)
+        room = Room(name, self._rules, self._background, self._metrics.underruns.inc)
         try:
             await room.join(await self._tickets.ticket(name))
         except RoomUnavailable as why:
             self._tickets.forget(name)
             self._reachable = False
-            self._metrics.room_joins.labels("failed").inc()
+            self._metrics.joins.labels("failed").inc()
             log.warning("room not joined", room=name, reason=str(why))
             raise
         self._reachable = True
-        self._metrics.room_joins.labels("joined").inc()
+        self._metrics.joins.labels("joined").inc()
         self._joined[name] = room
         self._background.add(self._until_lost(name, room))
         log.info("room joined", room=name)

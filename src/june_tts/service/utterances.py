@@ -59,13 +59,13 @@ class Utterances:
         self._synthesizer = synthesizer
         self.rooms = rooms
         self._admission = admission
-        self._metrics = metrics
+        self._metrics = metrics.rooms
         self._queue_length = queue_length
         self._queues: dict[str, RoomQueue] = {}
         self._runners: set[asyncio.Task[None]] = set()
         self._entries: dict[str, Entry] = {}
         self._ended: deque[Entry] = deque()
-        metrics.watch_waiting(lambda: self.waiting)
+        self._metrics.watch_waiting(lambda: self.waiting)
 
     @property
     def waiting(self) -> int:
@@ -182,8 +182,8 @@ class Utterances:
 
     def _end(self, entry: Entry, state: UtteranceState, error: JuneError | None = None) -> None:
         entry.end(state, error)
-        self._metrics.room_utterances.labels(state).inc()
-        self._metrics.room_heard.inc(entry.heard_seconds)
+        self._metrics.utterances.labels(state).inc()
+        self._metrics.heard.inc(entry.heard_seconds)
         log.info(
             "utterance in a room ended",
             utterance=entry.id,

@@ -13,4 +13,4 @@ async def watch_loop(metrics: Metrics) -> None:
     while True:
         due = time.monotonic() + TICK_SECONDS
         await asyncio.sleep(TICK_SECONDS)
-        metrics.loop_lag.observe(max(0.0, time.monotonic() - due))
+        metrics.process.loop_lag.observe(max(0.0, time.monotonic() - due))

@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 
 from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.metrics.speech import SpeechMetrics
 
 Status = Literal["success", "error", "cancelled"]
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ class Totals:
 
 class Recorder:
     def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+        self._metrics = metrics.speech
         self.totals = Totals()
         self.spoken: Counter[str] = Counter()
         """Streams by voice since the server started, by the labels of the metrics."""
@@ -63,7 +64,14 @@ class Watch:
     """One stream. All times in seconds."""
 
     def __init__(
-        self, recorder: Recorder, metrics: Metrics, request_id: str, voice_id: str, engine: str, *, live: bool
+        self,
+        recorder: Recorder,
+        metrics: SpeechMetrics,
+        request_id: str,
+        voice_id: str,
+        engine: str,
+        *,
+        live: bool,
     ) -> None:
         """`live`: its text is still being written, so that its duration says nothing of the engine."""
         self._recorder = recorder

@@ -1,0 +1,39 @@
+"""Every metric: name, labels, buckets; one file a subject. `docs/reference/metrics.md` lists them.
+
+A new subject is a class in a file of its own that takes the registry, and a line in `Metrics`. No label may
+take its values from callers without a bound: each value is a series that is kept for ever.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from june_tts.telemetry.metrics.engines import EngineMetrics
+from june_tts.telemetry.metrics.fish import FishCollector
+from june_tts.telemetry.metrics.process import ProcessMetrics
+from june_tts.telemetry.metrics.rooms import RoomMetrics
+from june_tts.telemetry.metrics.speech import SpeechMetrics
+from june_tts.types import EngineCounts
+
+
+class Metrics:
+    """One registry per server, so that two servers in one process (tests) do not share counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.process = ProcessMetrics(self.registry)
+        self.speech = SpeechMetrics(self.registry)
+        self.rooms = RoomMetrics(self.registry)
+        self.engines = EngineMetrics(self.registry)
+
+    def watch_fish(self, counts: Callable[[], EngineCounts]) -> None:
+        """Read the counts of the engine fish, which its process keeps, at every scrape."""
+        self.registry.register(FishCollector(counts))
+
+    def watch_engine(self, name: str, streams: Callable[[], float], runs: Callable[[], float]) -> None:
+        """Read an engine's own counts at every scrape."""
+        self.engines.watch(name, streams, runs)
+
+    def expose(self) -> bytes:
+        """Prometheus's text format."""
+        return generate_latest(self.registry)
