@@ -1,4 +1,4 @@
-"""What the routes are given; built by `bootstrap.py`."""
+"""What the routes are given; built by `bootstrap/`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,0 +1,139 @@
+"""The one composition root: builds everything from the settings and closes it in reverse."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from importlib.metadata import version
+
+from june_tts.audio.judge import judge
+from june_tts.bootstrap.engines import CLONING_ENGINES, built_engines, fish_alone, started, watch_engine
+from june_tts.bootstrap.library import check_names, database_url, make_folder, recogniser_of
+from june_tts.bootstrap.rooms import utterances_of
+from june_tts.http.live_limits import LiveLimits
+from june_tts.http.middleware import BodyLimits
+from june_tts.http.services import Services
+from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
+from june_tts.service.admission import Admission
+from june_tts.service.library_references import LibraryReferences
+from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voices import VoiceLibrary
+from june_tts.settings import Settings
+from june_tts.store import MemoryVoiceStore, open_store
+from june_tts.telemetry.loop_lag import watch_loop
+from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.recorder import Recorder
+from june_tts.text import check_text, speakable, verbatim
+
+__all__ = ["CLONING_ENGINES", "database_url", "running", "running_alone", "watch_engine"]
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """Everything, started and warm; closed in reverse on leaving.
+
+    Raises:
+        SettingsError: JUNE_DATA_DIR cannot be created, or what rooms need is there in part.
+        ModelUnavailable: no engine could be loaded, or JUNE_ASR_MODEL is no model.
+        StoreUnavailable: the voice library cannot be opened.
+        VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
+    """
+    async with AsyncExitStack() as stack:
+        make_folder(settings.data_dir)
+        store = await open_store(database_url(settings), settings.data_dir)
+        stack.push_async_callback(store.close)
+        recogniser = recogniser_of(settings, stack)
+        engines = await started(built_engines(settings, store, recogniser), stack)
+        library = VoiceLibrary(
+            store,
+            engines,
+            judge,
+            default_voice=settings.default_voice,
+            aliases=settings.aliases,
+            cloning_engines_hint=CLONING_ENGINES,
+            transcribes=recogniser is not None,
+        )
+        stack.callback(library.close)
+        await check_names(library, settings)
+        # What was built lives as long as the process. Left to the collector, it would be walked again and
+        # again, 20 ms at a time, while streams wait.
+        gc.collect()
+        gc.freeze()
+        services = _services(settings, library, store, engines, stack)
+        yield replace(services, utterances=utterances_of(settings, services, stack))
+
+
+@asynccontextmanager
+async def running_alone(
+    settings: Settings, references: References, engine: Engine | None = None
+) -> AsyncIterator[Services]:
+    """The Fish engine of the settings, or `engine`, without a voice library; its first voice is the default.
+
+    Raises:
+        ModelUnavailable: the engine could not be loaded, or JUNE_ASR_MODEL is no model.
+        SettingsError: LLAMA_CHECKPOINT_PATH is not set.
+    """
+    async with AsyncExitStack() as stack:
+        store = MemoryVoiceStore()
+        recogniser = recogniser_of(settings, stack)
+        engine = engine or fish_alone(settings, store, recogniser)
+        await engine.start()
+        stack.push_async_callback(engine.close)
+        library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
+        stack.callback(library.close)
+        services = _services(settings, library, store, [engine], stack)
+        yield replace(services, references=references)
+
+
+def _services(
+    settings: Settings,
+    library: VoiceLibrary,
+    store: VoiceStore,
+    engines: Sequence[Engine],
+    stack: AsyncExitStack,
+) -> Services:
+    metrics = Metrics()
+    for engine in engines:
+        watch_engine(metrics, engine)
+    recorder = Recorder(metrics)
+    admission = Admission(settings.max_streams)
+    lag = asyncio.create_task(watch_loop(metrics))
+    stack.callback(lag.cancel)
+    synthesizer = Synthesizer(
+        library,
+        speakable=speakable,
+        verbatim=verbatim,
+        check_text=check_text,
+        admission=admission,
+        recorder=recorder,
+        max_text_chars=settings.max_text_chars,
+    )
+    codec = next((engine.codec for engine in engines if isinstance(engine, SpeaksInCodes)), None)
+    return Services(
+        version=version("june-tts"),
+        synthesizer=synthesizer,
+        library=library,
+        store=store,
+        engines=engines,
+        admission=admission,
+        recorder=recorder,
+        metrics=metrics,
+        body_limits=BodyLimits(
+            settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds
+        ),
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        default_voice=settings.default_voice,
+        stall_seconds=settings.stall_seconds,
+        sockets=Admission(settings.live_sockets, "sockets"),
+        live=LiveLimits(
+            settings.live_idle_seconds,
+            settings.live_turn_seconds,
+            settings.live_waiting_chars,
+            settings.stall_seconds,
+            turn_chars=settings.max_text_chars,
+            contexts=settings.live_contexts,
+        ),
+        references=LibraryReferences(library),
+        codec=codec,
+    )
