@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,8 @@ class Voice:
     """Native rate in Hz; None where it is the engine's."""
     license: str
     created_at: datetime | None = None
+    version: str = ""
+    """Names what is heard of it: the same id with another one sounds different. Shown to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,18 @@ class Capabilities:
     """How long the first piece may be, so that first audio does not wait for the paragraph."""
     piece_chars: int
     """How long any later piece may be."""
+    fingerprint: str = ""
+    """Names its model's weights and how they are run, where that is the same for all its voices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Speech that was made before, whole."""
+
+    body: bytes
+    """As it goes over the wire: encoded, in events where its API has events."""
+    seconds: float
+    """Of audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +273,9 @@ class ClonedVoice:
     visibility: Visibility = "private"
     cover_type: str | None = None
     """Media type of its picture; None where it has none."""
+    consent_by: str | None = None
+    """Whose request stated the consent: a key id, or `cli`; None where the server was open."""
+    consent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,6 +305,8 @@ class NewVoice:
     report: RecordingReport
     consent: str | None = None
     card: VoiceCard = VoiceCard()
+    consent_by: str | None = None
+    """Key id of whoever states it."""
 
 
 UtteranceState = Literal["queued", "speaking", "done", "stopped", "failed"]
@@ -359,3 +378,66 @@ class Caller:
     name: str
     """For people."""
     scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What one caller may have. None: the server's default; 0: as much as it likes."""
+
+    requests_per_minute: int | None = None
+    characters_per_minute: int | None = None
+    audio_seconds_per_minute: int | None = None
+    streams: int | None = None
+    """At once."""
+    characters_per_day: int | None = None
+    """A day begins at midnight UTC, a month on its first."""
+    characters_per_month: int | None = None
+    audio_seconds_per_day: int | None = None
+    audio_seconds_per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is kept: its secret is known to its holder alone."""
+
+    key_id: str
+    name: str
+    sha256: str = field(repr=False)
+    """Of the secret, in hex."""
+    scopes: frozenset[Scope]
+    limits: KeyLimits
+    created_at: datetime
+    created_by: str
+    """Key id of whoever made it, or `cli`; empty where the server was open."""
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    revision: int = 0
+    """Of all changes to keys, the number of the last one to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who changed what. Nothing that anyone wrote or said is in it."""
+
+    at: datetime
+    actor: str
+    """Key id, or `cli`; empty where the server was open."""
+    action: str
+    subject: str
+    """Id of the voice or key."""
+    request_id: str
+    outcome: str
+    """`success`, or the code of the error."""
+    number: int = 0
+    """Given by the store, rising."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a caller had on one day (UTC)."""
+
+    key_id: str
+    day: date
+    requests: int = 0
+    characters: int = 0
+    audio_seconds: float = 0.0

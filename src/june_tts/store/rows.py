@@ -30,6 +30,8 @@ def described(voice: NewVoice, sha256: str, now: datetime) -> ClonedVoice:
         created_at=now,
         updated_at=now,
         consent=voice.consent,
+        consent_by=voice.consent_by if voice.consent else None,
+        consent_at=now if voice.consent else None,
     )
     return changed(plain, None, voice.card, now)
 
@@ -52,7 +54,8 @@ def to_row(voice: ClonedVoice) -> dict[str, Any]:
     row = {field.name: getattr(voice, field.name) for field in dataclasses.fields(voice)}
     row["report"] = None if voice.report is None else json.dumps(dataclasses.asdict(voice.report))
     row["tags"] = json.dumps(voice.tags)
-    return row | {name: _naive(row[name]) for name in ("created_at", "updated_at")}
+    row["consent_at"] = naive(voice.consent_at) if voice.consent_at else None
+    return row | {name: naive(row[name]) for name in ("created_at", "updated_at")}
 
 
 def to_changes(name: str | None, card: VoiceCard, now: datetime) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def to_changes(name: str | None, card: VoiceCard, now: datetime) -> dict[str, An
     if card.cover:
         given |= {"cover_type": card.cover.media_type, "cover_image": card.cover.data}
     row = {column: value for column, value in given.items() if value is not None}
-    return row | {"updated_at": _naive(now)}
+    return row | {"updated_at": naive(now)}
 
 
 def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
@@ -76,13 +79,15 @@ def from_row(row: Mapping[Any, Any]) -> ClonedVoice:
         transcript=row["transcript"],
         language=row["language"],
         report=_to_report(row["report"]),
-        created_at=_utc(created),
-        updated_at=_utc(row["updated_at"] or created),
+        created_at=utc(created),
+        updated_at=utc(row["updated_at"] or created),
         consent=row["consent"],
         description=row["description"] or None,
         tags=tuple(json.loads(row["tags"] or "[]")),
         visibility=row["visibility"] or "private",
         cover_type=row["cover_type"],
+        consent_by=row["consent_by"],
+        consent_at=utc(row["consent_at"]) if row["consent_at"] else None,
     )
 
 
@@ -96,7 +101,7 @@ def from_codes(voice_id: str, codes: VoiceCodes, now: datetime) -> dict[str, Any
         "sha256": codes.sha256,
         "codes": packed.getvalue(),
         "transcript": codes.transcript,
-        "created_at": _naive(now),
+        "created_at": naive(now),
     }
 
 
@@ -135,10 +140,10 @@ def _to_report(text: str | None) -> RecordingReport | None:
     return RecordingReport(**known | {"advice": tuple(known["advice"])})
 
 
-def _naive(moment: datetime) -> datetime:
-    """UTC, as the columns without a time zone have it."""
+def naive(moment: datetime) -> datetime:
+    """In UTC, as the columns without a time zone have it."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

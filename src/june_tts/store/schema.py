@@ -48,6 +48,8 @@ voices = Table(
     Column("visibility", String(10)),
     Column("cover_type", String(40)),
     Column("cover_image", LargeBinary),
+    Column("consent_by", String(64)),
+    Column("consent_at", DateTime),
 )
 
 voice_codes = Table(
