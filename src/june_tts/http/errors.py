@@ -50,6 +50,9 @@ FISH_PATHS = ("/v1/tts", "/v1/health", "/v1/vqgan/", "/v1/references/", "/model"
 FISH_STATUS = {"invalid_request": 422, "text_too_long": 400}
 """Where fish-speech has another status than STATUS."""
 
+JUNE_PATHS = ("/v1/batch", "/v1/jobs")
+"""June's own under /v1/, which otherwise has OpenAI's shape."""
+
 ELEVENLABS_PATHS = ("/v1/text-to-speech/", "/v1/voices", "/v2/voices")
 ELEVENLABS_FIELDS = {"language": "language_code"}
 
@@ -80,7 +83,8 @@ def _response(path: str, error: JuneError, status: int) -> Response:
     elif path.startswith(ELEVENLABS_PATHS):
         body = elevenlabs_error(error)
     else:
-        body = _openai(error, status) if path.startswith("/v1/") else _june(error)
+        openai = path.startswith("/v1/") and not path.startswith(JUNE_PATHS)
+        body = _openai(error, status) if openai else _june(error)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 401:
@@ -89,14 +93,18 @@ def _response(path: str, error: JuneError, status: int) -> Response:
 
 
 def _june(error: JuneError) -> dict[str, Any]:
-    inside = {
+    # `detail` is where callers of the service before this one look
+    return {"error": error_object(error), "detail": str(error)}
+
+
+def error_object(error: JuneError) -> dict[str, Any]:
+    """An error as June's API tells it, also of a part of a request."""
+    return {
         "code": error.code,
         "message": str(error),
         "param": error.param,
         "retryable": error.retryable,
     }
-    # `detail` is where callers of the service before this one look
-    return {"error": inside, "detail": str(error)}
 
 
 def _openai(error: JuneError, status: int) -> dict[str, Any]:
@@ -202,7 +210,9 @@ def _field(first: Any, place: list[str]) -> InvalidRequest:
         return InvalidRequest(f"{name} is missing", param=param)
     if kind == "extra_forbidden":
         return InvalidRequest(f"{name[:60]} is not a field of this request", param=param)
-    shown = "" if name in ("text", "input") else f" is {_short(first.get('input'))}"
+    value = first.get("input")
+    # a list or an object may have texts in it
+    shown = "" if place[-1] in ("text", "input") or isinstance(value, dict | list) else f" is {_short(value)}"
     return InvalidRequest(f"{name}{shown}: {_lower(first['msg'])}", param=param)
 
 

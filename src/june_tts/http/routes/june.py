@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from june_tts.errors import InvalidRequest
@@ -13,7 +13,8 @@ from june_tts.http.routes.docs import REMOVAL, SPEECH, SYNTHESIZE_REPLY, UPLOAD,
 from june_tts.http.routes.rooms import spoken_in_room
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import speech_response
-from june_tts.types import ClonedVoice, Format, RoomRequest, Sampling, SpeechRequest, Voice
+from june_tts.http.speech_fields import SpeechFields
+from june_tts.types import ClonedVoice, RoomRequest, Voice
 
 router = APIRouter(prefix="/api", tags=["June"])
 
@@ -24,7 +25,7 @@ ROOM_FIELDS = ("priority", "interrupt", "wait")
 AUDIO_FIELDS = ("audio_format", "sample_rate")
 
 
-class SynthesizeBody(BaseModel):
+class SynthesizeBody(SpeechFields):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
@@ -32,7 +33,6 @@ class SynthesizeBody(BaseModel):
         },
     )
 
-    text: str = Field(description="The text to speak.")
     room_name: str | None = Field(
         None, max_length=300, description="A LiveKit room to speak into; absent: the reply is the audio."
     )
@@ -47,37 +47,6 @@ class SynthesizeBody(BaseModel):
     wait: bool = Field(
         True, strict=True, description="Answer when the last frame has been played; else at once."
     )
-    language: str | None = Field(
-        None, max_length=40, description="BCP 47; must be one the voice speaks. Absent: the voice's own."
-    )
-    voice_id: str = Field("default", max_length=300, description="A voice of `/api/voices`.")
-    temperature: float | None = Field(
-        None, strict=True, ge=0, le=2, allow_inf_nan=False, description="How freely speech is drawn."
-    )
-    top_p: float | None = Field(
-        None,
-        strict=True,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Refused by engines that do not sample.",
-    )
-    repetition_penalty: float | None = Field(
-        None,
-        strict=True,
-        ge=0.5,
-        le=2,
-        allow_inf_nan=False,
-        description="Refused by engines that do not sample.",
-    )
-    seed: int | None = Field(
-        None, strict=True, ge=0, lt=2**31, description="Same seed, same speech, where possible."
-    )
-    speed: float = Field(1.0, strict=True, ge=0.25, le=4.0, allow_inf_nan=False, description="Tempo.")
-    audio_format: Format = Field("wav", description="Of the reply, where it is audio.")
-    sample_rate: int | None = Field(
-        None, strict=True, ge=8_000, le=192_000, description="Hz; absent: the engine's own."
-    )
 
 
 @router.post("/tts/synthesize", responses=SYNTHESIZE_REPLY | june_refusals(*SPEECH), response_class=Response)
@@ -85,8 +54,7 @@ async def synthesize(
     body: SynthesizeBody, given: Given, ident: Annotated[str, Depends(request_id)]
 ) -> Response:
     """Speak a text: into a room, or as the reply, sent while it is being made."""
-    sampling = Sampling(body.temperature, body.top_p, body.repetition_penalty, body.seed)
-    request = SpeechRequest(ident, body.text, body.voice_id, body.language, body.speed, sampling)
+    request = body.speech(ident)
     _fits(body)
     if body.room_name is None:
         return speech_response(given, request, body.audio_format, body.sample_rate)
@@ -152,6 +120,7 @@ def voice_json(voice: Voice) -> dict[str, Any]:
     """A catalogue entry on the wire."""
     entry = asdict(voice)
     entry["voice_id"] = entry.pop("id")
+    del entry["version"]
     entry["created_at"] = voice.created_at.isoformat() if voice.created_at else None
     return entry
 
