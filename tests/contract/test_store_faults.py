@@ -4,6 +4,7 @@ import asyncio
 import resource
 import socket
 import sqlite3
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from tests.services import Postgres, free_port
 
 from june_tts.errors import StoreUnavailable
 from june_tts.ports import VoiceStore
-from june_tts.store import Limits, open_store
+from june_tts.store import Limits, guarded, open_store
+from june_tts.store.breaker import PAUSE_SECONDS
 
 pytestmark = pytest.mark.contract
 
@@ -104,9 +106,28 @@ async def test_a_locked_postgres_table_is_given_up_and_found_again(postgres_url:
             # more than the pool has places
             results = await asyncio.gather(*(store.list() for _ in range(10)), return_exceptions=True)
         assert {type(result) for result in results} == {StoreUnavailable}
+        # it is known to be slow by now: nobody waits for it any more
+        begin = time.monotonic()
+        with pytest.raises(StoreUnavailable) as refused:
+            await store.list()
+        assert time.monotonic() - begin < IMPATIENT.statement / 2
+        assert refused.value.retry_after and refused.value.retry_after <= PAUSE_SECONDS
     await other.close()
+    await asyncio.sleep(PAUSE_SECONDS)
     await store.add(new_voice("ada"))
     assert len(await store.list()) == 1
+    await store.close()
+
+
+async def test_no_more_calls_wait_for_a_database_than_may(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded, "MOST_AT_ONCE", 6)
+    store = await open_store(postgres_url, tmp_path)
+    results = await asyncio.gather(*(store.list() for _ in range(10)), return_exceptions=True)
+    refused = [result for result in results if isinstance(result, StoreUnavailable)]
+    assert len(refused) == 4 and all("6 calls wait" in str(one) for one in refused)
+    assert await store.list() == []
     await store.close()
 
 

@@ -12,6 +12,8 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from june_tts.errors import SettingsError
+from june_tts.store.breaker import Breaker
+from june_tts.store.guarded import GuardedEngine
 
 _CONNECTIONS = 4
 """Per process. Voices are small and seldom asked for; a PostgreSQL of 100 connections bears 25 replicas."""
@@ -28,10 +30,10 @@ _DRIVER_SUFFIX = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 class Limits:
     """How long a caller may wait, in seconds, before it is told that the library is unavailable."""
 
-    connect: float = 5.0
+    connect: float = 3.0
     """For a new connection, and for a free place in the pool."""
-    statement: float = 15.0
-    """For one statement; in SQLite, for other writers."""
+    statement: float = 5.0
+    """For one transaction, waiting for its connection included; in SQLite, for other writers."""
 
 
 def sqlite_engine(path: Path, limits: Limits) -> AsyncEngine:
@@ -62,7 +64,7 @@ def postgres_engine(url: str, limits: Limits) -> AsyncEngine:
         except ValueError as error:
             raise _unreadable(error) from None
 
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
         pool_size=_CONNECTIONS,
@@ -72,6 +74,7 @@ def postgres_engine(url: str, limits: Limits) -> AsyncEngine:
         pool_recycle=_RECYCLE_SECONDS,
         hide_parameters=True,
     )
+    return GuardedEngine(engine, Breaker(), limits.statement)
 
 
 def _unreadable(error: ValueError) -> SettingsError:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from june_tts.errors import StoreUnavailable
 
+RETRY_AFTER_SECONDS = 1.0
 # OSError covers refused connections, name resolution and every kind of timeout.
 DRIVER_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError)
 
@@ -23,7 +24,9 @@ def wrapped() -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise StoreUnavailable(f"the voice library cannot be reached ({name_of(error)})") from None
+        raise StoreUnavailable(
+            f"the voice library cannot be reached ({name_of(error)})", retry_after=RETRY_AFTER_SECONDS
+        ) from None
 
 
 def name_of(error: BaseException) -> str:
