@@ -85,6 +85,7 @@ def _fish(
         from june_tts.engine.fish_voices import EngineCodec
         from june_tts.fish.events import MIB, LoopConfig
         from june_tts.fish.handle import Handle
+        from june_tts.fish.link import Limits
         from june_tts.fish.options import EngineOptions
     except ImportError as missing:
         raise ModelUnavailable(
@@ -103,7 +104,8 @@ def _fish(
         threads=settings.threads,
         loop=LoopConfig(max_waiting=settings.max_streams, prefix_bytes=settings.fish_prefix_mb * MIB),
     )
-    handle = Handle([sys.executable, "-m", "june_tts.fish.worker"], options)
+    limits = Limits(stall=settings.fish_stall_seconds)
+    handle = Handle([sys.executable, "-m", "june_tts.fish.worker"], options, limits=limits)
     codec = EngineCodec(handle, codec_file)
     voices = VoicePrompts(store, codec, recogniser, prepare=reference)
     rules = FishRules(settings.ahead_seconds, semantic_only=settings.fish_semantic_only)

@@ -69,3 +69,11 @@ class Fish(BaseModel):
         description="Let the Fish model draw nothing but speech. Unset: as fish-speech draws, where text may "
         "come up and is left out.",
     )
+    fish_stall_seconds: float = Field(
+        60.0,
+        ge=1,
+        le=3600,
+        alias="JUNE_FISH_STALL_SECONDS",
+        description="A process of the Fish model that does nothing for this long, while streams wait for it, "
+        "is killed and started again.",
+    )
