@@ -16,6 +16,9 @@ Samples = NDArray[np.float32]
 VoiceKind = Literal["builtin", "cloned"]
 Visibility = Literal["public", "unlist", "private"]
 Pause = Literal["none", "clause", "sentence", "paragraph"]
+Repeats = Literal["always", "own_voices", "seeded", "never"]
+"""Which utterances of an engine sound the same each time: every one; those of its own voices and those with a
+seed; those with a seed; none. A temperature of 0 is as good as a seed."""
 Format = Literal["wav", "pcm", "mp3", "opus", "aac", "flac", "ulaw", "alaw"]
 
 
@@ -164,6 +167,7 @@ class Capabilities:
     """How long the first piece may be, so that first audio does not wait for the paragraph."""
     piece_chars: int
     """How long any later piece may be."""
+    repeats: Repeats = "never"
     fingerprint: str = ""
     """Names its model's weights and how they are run, where that is the same for all its voices."""
 

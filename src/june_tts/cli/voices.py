@@ -214,6 +214,7 @@ def _row(voice: Voice) -> tuple[str, ...]:
 
 def _voice_document(voice: Voice) -> dict[str, Any]:
     document = asdict(voice)
+    del document["version"]
     document["created_at"] = voice.created_at.isoformat() if voice.created_at else None
     return document
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from june_tts.engine.timing import Wholes, written_words
 from june_tts.errors import EngineFailed
-from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, Voice, WordTime
+from june_tts.types import AudioChunk, Capabilities, Piece, Repeats, Samples, Utterance, Voice, WordTime
 
 SAMPLE_RATE = 24_000
 CHUNK_SECONDS = 0.08
@@ -31,10 +31,12 @@ class FakeEngine:
         fail_at: int | None = None,
         clones: bool = False,
         voices: Sequence[str] = ("fake",),
+        repeats: Repeats = "always",
     ) -> None:
         self._step_seconds = step_seconds
         self._fail_at = fail_at
         self._clones = clones
+        self._repeats = repeats
         self._voices = tuple(
             Voice(name, name.title(), "builtin", self.name, ("en-US", "de-DE"), SAMPLE_RATE, "CC0-1.0")
             for name in voices
@@ -52,6 +54,8 @@ class FakeEngine:
             parameters=frozenset({"temperature", "seed"}),
             first_piece_chars=40,
             piece_chars=200,
+            repeats=self._repeats,
+            fingerprint="tone",
         )
 
     def voices(self) -> Sequence[Voice]:

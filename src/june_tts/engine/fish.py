@@ -24,11 +24,12 @@ from june_tts.engine.timing import Timing
 from june_tts.errors import EngineFailed
 from june_tts.fish.events import Frames
 from june_tts.fish.handle import Handle
-from june_tts.fish.layout import check_checkpoint, check_codec
+from june_tts.fish.layout import check_checkpoint, check_codec, weights_of
 from june_tts.fish.prompt import Reference
 from june_tts.fish.sequence import Codes, SamplingParams
 from june_tts.fish.tokenizer import Tokenizer
 from june_tts.fish.turns import FIRST_LETTERS, TURN_LETTERS, Turn, Turns
+from june_tts.models.fingerprint import fingerprint
 from june_tts.ports import VoiceCodec
 from june_tts.types import (
     AudioChunk,
@@ -88,6 +89,7 @@ class FishEngine:
         self._voices = voices
         self._rules = rules
         self._tokenizer: Tokenizer | None = None
+        self._fingerprint = ""
         self.codec: VoiceCodec = codec
         self._codec = codec
         self.active = 0
@@ -129,6 +131,9 @@ class FishEngine:
             parameters=frozenset({"temperature", "top_p", "repetition_penalty", "seed", "max_frames"}),
             first_piece_chars=FIRST_LETTERS,
             piece_chars=TURN_LETTERS,
+            # its own voice has a seed, where a caller gives none
+            repeats="own_voices",
+            fingerprint=self._fingerprint,
         )
 
     def voices(self) -> Sequence[Voice]:
@@ -140,6 +145,8 @@ class FishEngine:
         self._tokenizer = await asyncio.to_thread(self._read)
         await self._handle.start()
         await self._codec.started()
+        weights = await asyncio.to_thread(lambda: fingerprint(weights_of(self._checkpoint)))
+        self._fingerprint = f"{weights} {self._codec.fingerprint} {self._rules.semantic_only}"
 
     def _read(self) -> Tokenizer:
         """A missing file is found here, not seconds later by a process that has to tell of it."""

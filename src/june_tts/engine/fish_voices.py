@@ -1,7 +1,6 @@
 """Voices for the Fish engine: a recording's words and codes, and the codec that makes them."""
 
 import asyncio
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 
 from june_tts.errors import ModelUnavailable
 from june_tts.fish.handle import Handle
+from june_tts.models.fingerprint import fingerprint
 from june_tts.types import InlineReference, Samples
 
 WORDS_AND_CODES = tuple[str, NDArray[np.int32]]
 """What is said, "" where nobody knows, and the codes of it, shape (codebooks, frames)."""
-STRETCHES, STRETCH_BYTES = 16, 1 << 20
 
 
 class VoicePrompts(Protocol):
@@ -62,18 +61,3 @@ class EngineCodec:
 
     async def decode(self, codes: NDArray[np.int32]) -> Samples:
         return await self._handle.decode(codes)
-
-
-def fingerprint(path: Path) -> str:
-    """A name for a file of weights: of its length and of stretches all over it, which takes 20 ms where the
-    whole 1.9 GB would take seconds. Raises: ModelUnavailable."""
-    try:
-        size = path.stat().st_size
-        digest = sha256(str(size).encode())
-        with path.open("rb") as file:
-            for stretch in range(STRETCHES):
-                file.seek(max(0, size - STRETCH_BYTES) * stretch // (STRETCHES - 1))
-                digest.update(file.read(STRETCH_BYTES))
-    except OSError as bad:
-        raise ModelUnavailable(f"{path} cannot be read: {bad.strerror or bad}") from bad
-    return f"{path.name[:100]} {digest.hexdigest()[:32]}"

@@ -12,6 +12,7 @@ from june_tts.engine.onnx import Run
 from june_tts.engine.schedule import Ticket
 from june_tts.engine.warmup import warm_up
 from june_tts.errors import EngineFailed
+from june_tts.models.fingerprint import fingerprint
 from june_tts.models.kokoro import kokoro_files, kokoro_languages, kokoro_name, kokoro_voice_ids
 from june_tts.types import AudioChunk, Capabilities, Piece, Samples, Utterance, Voice
 
@@ -25,6 +26,7 @@ class KokoroEngine:
         self._lanes = Lanes(self.name, count=lanes, ahead_seconds=ahead_seconds)
         self._model: KokoroModel | None = None
         self._voices: tuple[Voice, ...] = ()
+        self._fingerprint = ""
 
     def capabilities(self) -> Capabilities:
         languages = dict.fromkeys(tag for voice in self._voices for tag in voice.languages)
@@ -36,6 +38,8 @@ class KokoroEngine:
             # The whole piece must be made before its first sample is known: half a second on two cores.
             first_piece_chars=40,
             piece_chars=160,
+            repeats="always",
+            fingerprint=self._fingerprint,
         )
 
     def voices(self) -> Sequence[Voice]:
@@ -53,6 +57,9 @@ class KokoroEngine:
 
     async def start(self) -> None:
         files = (await asyncio.to_thread(kokoro_files, self._models_dir))[0]
+        self._fingerprint = await asyncio.to_thread(
+            lambda: f"{fingerprint(files.model)} {fingerprint(files.voices)}"
+        )
         self._model = await in_nice_thread(lambda: KokoroModel(files, threads=self._threads))
         self._voices = tuple(
             Voice(

@@ -48,6 +48,8 @@ class PiperEngine:
             # The latent of 60 characters takes 30 ms on two cores; the sound starts 15 ms later.
             first_piece_chars=60,
             piece_chars=240,
+            # also at a temperature of 0 the model draws how long each sound lasts (`noise_w`)
+            repeats="never",
         )
 
     def voices(self) -> Sequence[Voice]:
@@ -154,4 +156,5 @@ def _voices(files: PiperFiles) -> Iterator[Voice]:
 
 
 def _voice(files: PiperFiles, voice_id: str, name: str) -> Voice:
-    return Voice(voice_id, name, "builtin", "piper", files.languages, files.sample_rate, files.license)
+    rate, version = files.sample_rate, files.version
+    return Voice(voice_id, name, "builtin", "piper", files.languages, rate, files.license, version=version)

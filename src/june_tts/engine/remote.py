@@ -67,6 +67,7 @@ class RemoteEngine:
             parameters=self._api.parameters,
             first_piece_chars=self._options.piece_chars,
             piece_chars=self._options.piece_chars,
+            repeats="seeded",
         )
 
     def voices(self) -> Sequence[Voice]:

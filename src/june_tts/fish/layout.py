@@ -39,6 +39,15 @@ def check_checkpoint(folder: Path) -> None:
         _check_file(folder / name)
 
 
+def weights_of(folder: Path) -> Path:
+    """The file that the model's weights are in, or that lists those. Raises: ModelUnavailable."""
+    inside = _names(folder)
+    found = next((name for name in WEIGHTS if name in inside), None)
+    if found is None:
+        raise ModelUnavailable(f"{folder} has no weights: {EXPECTED}")
+    return folder / found
+
+
 def check_codec(path: Path) -> None:
     """Raises: ModelUnavailable, where there is no such file or it cannot be read."""
     path = path.absolute()

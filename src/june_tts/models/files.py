@@ -24,6 +24,8 @@ class PiperFiles:
     speakers: Mapping[str, int]
     """Speaker name to number; empty for a voice with one speaker."""
     num_speakers: int = 1
+    version: str = ""
+    """Changes with its files."""
 
 
 @dataclass(frozen=True, slots=True)

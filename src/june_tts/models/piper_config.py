@@ -40,7 +40,14 @@ def read_voice(model: Path, voice_id: str | None = None) -> PiperFiles:
         phoneme_type=str(found.get("phoneme_type", "espeak")),
         speakers=_speakers(found, speakers),
         num_speakers=speakers,
+        version=f"{_state(model)} {_state(config)}",
     )
+
+
+def _state(path: Path) -> str:
+    """Not a hash of what is in it: folders are looked through on the event loop."""
+    found = path.stat()
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def _load(config: Path) -> Mapping[str, Any]:

@@ -49,6 +49,15 @@ def utterance(request: SpeechRequest, voice: Voice, able: Capabilities) -> Utter
     return Utterance(request.request_id, voice, language, request.speed, request.sampling, request.references)
 
 
+def reproducible(utterance: Utterance, able: Capabilities) -> bool:
+    """Whether it sounds the same each time."""
+    if able.repeats == "always":
+        return True
+    drawn_from = utterance.sampling.seed is not None or utterance.sampling.temperature == 0
+    seeded = drawn_from or (able.repeats == "own_voices" and utterance.voice.kind == "builtin")
+    return seeded and able.repeats != "never"
+
+
 def longest_piece(request: SpeechRequest, able: Capabilities) -> int:
     """In characters."""
     return min(able.piece_chars, max(SHORTEST_PIECE, request.piece_chars or able.piece_chars))

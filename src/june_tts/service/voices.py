@@ -283,4 +283,6 @@ def _entry(cloned: ClonedVoice) -> Voice:
         sample_rate=None,
         license=CLONED_LICENSE,
         created_at=cloned.created_at,
+        # the time too: a voice that was removed and added again is another one
+        version=f"{cloned.sha256} {cloned.created_at.isoformat()} {cloned.transcript}",
     )

@@ -16,10 +16,11 @@ from tests.fish_handles import QUICK, SLOW_STEP, SOON, command, options, until
 from tests.fish_vocabulary import write_folder
 
 from june_tts.engine.fish import VOICE, FishEngine, FishRules, sampling
-from june_tts.engine.fish_voices import EngineCodec, fingerprint
+from june_tts.engine.fish_voices import EngineCodec
 from june_tts.errors import EngineFailed, InvalidRequest, ModelUnavailable, VoiceNotFound
 from june_tts.fish.handle import Handle
 from june_tts.fish.sequence import SamplingParams
+from june_tts.models.fingerprint import fingerprint
 from june_tts.types import AudioChunk, InlineReference, Piece, Sampling, Utterance, Voice
 
 pytestmark = pytest.mark.integration
