@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.livekit_service import LiveKit, livekit_server
-from tests.services import Postgres, postgres_server
+from tests.services import Postgres, RedisServer, postgres_server, redis_server
 
 # the same examples at every run of CI; on a laptop new ones are looked for
 settings.register_profile("ci", derandomize=True)
@@ -43,3 +43,21 @@ def livekit(shared_livekit: LiveKit) -> Iterator[LiveKit]:
         shared_livekit.resume()
     else:
         shared_livekit.start()
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One real Redis for the whole run."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(shared_redis: RedisServer) -> Iterator[RedisServer]:
+    """The server of the run, running and empty, even where the test before stopped, killed or paused it."""
+    shared_redis.empty()
+    yield shared_redis
+    if shared_redis.running():
+        shared_redis.resume()
+    else:
+        shared_redis.start()

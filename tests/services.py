@@ -6,9 +6,11 @@ A missing program skips the test on a laptop and fails it where CI=true: there t
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +92,99 @@ def postgres_server() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop("immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+class RedisServer:
+    """A Redis server that can be stopped, killed, frozen and started again; it keeps nothing on disk."""
+
+    def __init__(self, program: str, folder: Path, *, password: str = "") -> None:
+        self._program = program
+        self._folder = folder
+        self._password = password
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        user = f":{self._password}@" if self._password else ""
+        return f"redis://{user}127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        options += ["--requirepass", self._password] if self._password else []
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, *options], stdout=log, stderr=log, cwd=self._folder
+            )
+        end = time.monotonic() + _REDIS_SECONDS
+        while time.monotonic() < end:
+            try:
+                return self.command("PING")
+            except OSError:
+                time.sleep(0.01)
+        raise RuntimeError(f"redis-server: {(self._folder / 'redis.log').read_text()}")
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """It takes connections and answers nothing."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._running().send_signal(signal.SIGCONT)
+
+    def running(self) -> bool:
+        return self._process is not None
+
+    def empty(self) -> None:
+        self.command("FLUSHALL")
+
+    def command(self, *words: str) -> None:
+        """Have a command done. Raises: OSError."""
+        lines = [f"AUTH {self._password}"] if self._password else []
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_REDIS_SECONDS) as talk:
+            for line in (*lines, " ".join(words)):
+                talk.sendall(f"{line}\r\n".encode())
+                if not (answer := talk.recv(4096)).startswith((b"+", b":", b"$")):
+                    raise OSError(f"{words[0]}: {answer.decode()}")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "Redis is not running"
+        return self._process
+
+    def _end(self, how: signal.Signals) -> None:
+        process = self._running()
+        process.send_signal(how)
+        process.send_signal(signal.SIGCONT)
+        process.wait(_REDIS_SECONDS)
+        self._process = None
+
+
+_REDIS_SECONDS = 10.0
+
+
+@contextmanager
+def redis_server(*, password: str = "") -> Iterator[RedisServer]:
+    program = shutil.which("redis-server")
+    if program is None:
+        missing("Redis (redis-server)")
+    assert program is not None
+    folder = Path(tempfile.mkdtemp(prefix="june-redis-"))
+    try:
+        server = RedisServer(program, folder, password=password)
+        server.start()
+        try:
+            yield server
+        finally:
+            if server.running():
+                server.kill()
     finally:
         shutil.rmtree(folder)
 

@@ -52,6 +52,8 @@ def used_metrics() -> Metrics:
     watch.end("success")
     metrics.rooms.joins.labels("joined")
     metrics.rooms.utterances.labels("done")
+    metrics.links.redis_errors.labels("away")
+    metrics.links.openings.labels("redis")
     return metrics
 
 

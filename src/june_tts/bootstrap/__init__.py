@@ -11,6 +11,8 @@ from june_tts.audio.judge import judge
 from june_tts.bootstrap.engines import CLONING_ENGINES, built_engines, fish_alone, started, watch_engine
 from june_tts.bootstrap.library import check_names, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.rooms import utterances_of
+from june_tts.bootstrap.sharing import shared_of
+from june_tts.cache import Shared
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
@@ -34,13 +36,16 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """Everything, started and warm; closed in reverse on leaving.
 
     Raises:
-        SettingsError: JUNE_DATA_DIR cannot be created, or what rooms need is there in part.
+        SettingsError: JUNE_DATA_DIR cannot be created, REDIS_URL cannot be read, or what rooms need is there
+            in part.
         ModelUnavailable: no engine could be loaded, or JUNE_ASR_MODEL is no model.
         StoreUnavailable: the voice library cannot be opened.
         VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
     """
     async with AsyncExitStack() as stack:
+        metrics = Metrics()
         make_folder(settings.data_dir)
+        shared = await shared_of(settings, metrics, stack)
         store = await open_store(database_url(settings), settings.data_dir)
         stack.push_async_callback(store.close)
         recogniser = recogniser_of(settings, stack)
@@ -60,7 +65,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         # again, 20 ms at a time, while streams wait.
         gc.collect()
         gc.freeze()
-        services = _services(settings, library, store, engines, stack)
+        services = _services(settings, metrics, shared, library, store, engines, stack)
         yield replace(services, utterances=utterances_of(settings, services, stack))
 
 
@@ -82,18 +87,19 @@ async def running_alone(
         stack.push_async_callback(engine.close)
         library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
         stack.callback(library.close)
-        services = _services(settings, library, store, [engine], stack)
+        services = _services(settings, Metrics(), None, library, store, [engine], stack)
         yield replace(services, references=references)
 
 
 def _services(
     settings: Settings,
+    metrics: Metrics,
+    shared: Shared | None,
     library: VoiceLibrary,
     store: VoiceStore,
     engines: Sequence[Engine],
     stack: AsyncExitStack,
 ) -> Services:
-    metrics = Metrics()
     for engine in engines:
         watch_engine(metrics, engine)
     recorder = Recorder(metrics)
@@ -119,6 +125,7 @@ def _services(
         admission=admission,
         recorder=recorder,
         metrics=metrics,
+        shared=shared,
         body_limits=BodyLimits(
             settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds
         ),

@@ -6,6 +6,7 @@ from time import time
 
 from starlette.requests import HTTPConnection
 
+from june_tts.cache import Shared
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
@@ -37,6 +38,8 @@ class Services:
     live: LiveLimits
     references: References
     """What `reference_id` of Fish's API means."""
+    shared: Shared | None = None
+    """Redis; None where it is not configured."""
     codec: VoiceCodec | None = None
     """Of the engine that speaks in codes, where there is one."""
     utterances: Utterances | None = None

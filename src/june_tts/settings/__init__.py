@@ -24,6 +24,7 @@ from june_tts.settings.logs import Logs
 from june_tts.settings.remote import Remote
 from june_tts.settings.rooms import Rooms
 from june_tts.settings.serving import Serving
+from june_tts.settings.sharing import Sharing
 from june_tts.settings.speech import Speech
 
 OPENAI_VOICES = (
@@ -51,6 +52,7 @@ class Settings(
     Hub,
     Limits,
     Speech,
+    Sharing,
     Library,
     Serving,
 ):

@@ -7,9 +7,11 @@ take its values from callers without a bound: each value is a series that is kep
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from june_tts.telemetry.metrics.engines import EngineMetrics
 from june_tts.telemetry.metrics.fish import FishCollector
+from june_tts.telemetry.metrics.links import LinkMetrics
 from june_tts.telemetry.metrics.process import ProcessMetrics
 from june_tts.telemetry.metrics.rooms import RoomMetrics
 from june_tts.telemetry.metrics.speech import SpeechMetrics
@@ -25,6 +27,7 @@ class Metrics:
         self.speech = SpeechMetrics(self.registry)
         self.rooms = RoomMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
+        self.links = LinkMetrics(self.registry)
 
     def watch_fish(self, counts: Callable[[], EngineCounts]) -> None:
         """Read the counts of the engine fish, which its process keeps, at every scrape."""
@@ -37,3 +40,8 @@ class Metrics:
     def expose(self) -> bytes:
         """Prometheus's text format."""
         return generate_latest(self.registry)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """In the format that a scraper's `Accept` asks for, and its media type. OpenMetrics has exemplars."""
+        encode, media_type = choose_encoder(accept)
+        return encode(self.registry), media_type
