@@ -97,6 +97,25 @@ class Unauthorized(JuneError):
     code = "unauthorized"
 
 
+class Forbidden(JuneError):
+    """The API key may not do this."""
+
+    code = "forbidden"
+
+
+class KeyNotFound(InvalidRequest):
+    """No API key has this id."""
+
+    code = "key_not_found"
+
+
+class RateLimited(JuneError):
+    """The API key has had as much as it may."""
+
+    code = "rate_limited"
+    retryable = True
+
+
 class Overloaded(JuneError):
     """Every place is taken and the queue is full."""
 

@@ -1,24 +1,29 @@
 """What the service needs from the outside. Two real implementations each, or it is not a port."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from june_tts.types import (
+    ApiKey,
     AudioChunk,
+    AuditEntry,
     Capabilities,
     ClonedVoice,
     EngineCounts,
     EngineHealth,
     InlineReference,
+    KeyLimits,
     Line,
     NewVoice,
     Picture,
     Piece,
     RoomsState,
     Samples,
+    Usage,
     Utterance,
     Voice,
     VoiceCard,
@@ -216,4 +221,51 @@ class RoomPublisher(Protocol):
 
     async def close(self) -> None:
         """Leave every room."""
+        ...
+
+
+class KeyStore(Protocol):
+    """Keeps API keys. Every call may raise StoreUnavailable."""
+
+    async def add(self, key: ApiKey) -> ApiKey:
+        """Keep a new key durably. Returns it with its revision."""
+        ...
+
+    async def change(
+        self, key_id: str, *, limits: KeyLimits | None = None, revoked_at: datetime | None = None
+    ) -> ApiKey:
+        """Keep what is given in place of what was there; who is revoked already stays so since then.
+
+        Raises: KeyNotFound.
+        """
+        ...
+
+    async def since(self, revision: int) -> Sequence[ApiKey]:
+        """Keys added or changed after that revision, in the order of theirs; 0 for all."""
+        ...
+
+
+class AuditStore(Protocol):
+    """Keeps who changed what. Every call may raise StoreUnavailable."""
+
+    async def record(self, entry: AuditEntry) -> None: ...
+
+    async def list(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
+        """The newest first, numbers below `before` alone."""
+        ...
+
+    async def prune(self, before: datetime) -> int:
+        """Forget what is older. Returns: how many entries."""
+        ...
+
+
+class UsageStore(Protocol):
+    """Counts what callers had, by days. Every call may raise StoreUnavailable."""
+
+    async def add(self, used: Sequence[Usage]) -> None:
+        """Add these counts to those of the same key and day."""
+        ...
+
+    async def since(self, day: date) -> Sequence[Usage]:
+        """Every count from that day on."""
         ...

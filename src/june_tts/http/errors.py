@@ -1,5 +1,6 @@
 """One error tree to HTTP: a status per code, and the shape that each API's clients read."""
 
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +31,9 @@ STATUS = {
     "invalid_recording": 400,
     "cannot_clone": 422,
     "unauthorized": 401,
+    "forbidden": 403,
+    "key_not_found": 404,
+    "rate_limited": 429,
     "overloaded": 503,
     "not_configured": 503,
     "engine_failed": 502,
@@ -39,7 +43,12 @@ STATUS = {
     "model_unavailable": 503,
 }
 
-OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
+OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 OPENAI_FIELDS = {"text": "input", "voice_id": "voice", "audio_format": "response_format"}
 """Fields have June's names inside; OpenAI's clients know them by these."""
 UNION_TAGS = ("str", "VoiceRef")
@@ -86,7 +95,8 @@ def _response(path: str, error: JuneError, status: int) -> Response:
         openai = path.startswith("/v1/") and not path.startswith(JUNE_PATHS)
         body = _openai(error, status) if openai else _june(error)
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        # never early: who comes back a moment too soon is refused again
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers)

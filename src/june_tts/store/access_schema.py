@@ -1,4 +1,4 @@
-"""The tables of keys, of what they were used for and of who changed what, as the newest migration leaves them."""
+"""The tables of keys, their use and the audit log, as the newest migration leaves them."""
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, Float, Integer, MetaData, String, Table, Text
 

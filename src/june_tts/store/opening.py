@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,18 +11,36 @@ from alembic.util import CommandError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from june_tts.errors import StoreUnavailable
-from june_tts.ports import VoiceStore
+from june_tts.ports import AuditStore, KeyStore, UsageStore, VoiceStore
+from june_tts.store.audit import SqlAuditStore
 from june_tts.store.database import Limits, postgres_engine, sqlite_engine
 from june_tts.store.faults import DRIVER_ERRORS, name_of, root_of
+from june_tts.store.keys import SqlKeyStore
 from june_tts.store.migrate import migrate
 from june_tts.store.sql import SqlVoiceStore
+from june_tts.store.usage import SqlUsageStore
 
 _PATIENCE = 120.0
 """Seconds a migration waits for other replicas and for the old service's open transactions."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """All that is in one database. They share its connections; `voices.close` closes them."""
+
+    voices: VoiceStore
+    keys: KeyStore
+    audit: AuditStore
+    usage: UsageStore
+
+
 async def open_store(url: str | None, data_dir: Path, limits: Limits | None = None) -> VoiceStore:
-    """Open the library with its schema up to date; the caller closes it.
+    """The voices alone; see `open_stores`."""
+    return (await open_stores(url, data_dir, limits)).voices
+
+
+async def open_stores(url: str | None, data_dir: Path, limits: Limits | None = None) -> Stores:
+    """Open the database with its schema up to date; the caller closes `voices`.
 
     Args:
         url: `postgresql://user:password@host:port/name`, with libpq's parameters; None means SQLite.
@@ -35,11 +54,18 @@ async def open_store(url: str | None, data_dir: Path, limits: Limits | None = No
     try:
         build = await _builder(url, data_dir)
         await migrate(lambda: build(Limits(limits.connect, max(limits.statement, _PATIENCE))))
-        return SqlVoiceStore(build(limits))
+        engine = build(limits)
+        return Stores(
+            SqlVoiceStore(engine), SqlKeyStore(engine), SqlAuditStore(engine), SqlUsageStore(engine)
+        )
     except CommandError:
         raise StoreUnavailable("the voice library was written by a newer june-tts than this one") from None
     except DRIVER_ERRORS as error:
         raise StoreUnavailable(f"the voice library cannot be opened: {_reason(error)}") from None
+
+
+def _stores(engine: AsyncEngine) -> Stores:
+    return Stores(SqlVoiceStore(engine), SqlKeyStore(engine), SqlAuditStore(engine), SqlUsageStore(engine))
 
 
 async def _builder(url: str | None, data_dir: Path) -> Callable[[Limits], AsyncEngine]:
