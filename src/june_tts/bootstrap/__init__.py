@@ -13,6 +13,7 @@ from june_tts.bootstrap.library import check_names, database_url, make_folder, r
 from june_tts.bootstrap.rooms import utterances_of
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.cache import Shared
+from june_tts.bootstrap.telemetry import traces_of
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
@@ -144,3 +145,5 @@ def _services(
         references=LibraryReferences(library),
         codec=codec,
     )
+        traces=traces_of(settings, stack),
+        access_log=settings.access_log,

@@ -11,6 +11,7 @@ from june_tts.http.access import Access
 from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
 from june_tts.http.fish_speech import FISH_AUDIO, FISH_SPEECH
 from june_tts.http.middleware import Bodies, RequestIds
+from june_tts.http.observed import Observed
 from june_tts.http.routes import (
     elevenlabs,
     elevenlabs_live,
@@ -86,3 +87,4 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.add_middleware(Access, api_key=given.api_key, protected=PROTECTED)
     app.add_middleware(RequestIds)
     return app
+    app.add_middleware(Observed, traces=given.traces, metrics=given.metrics.http, access_log=given.access_log)

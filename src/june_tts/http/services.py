@@ -47,6 +47,9 @@ class Services:
     started_at: float = field(default_factory=time)
     """Wall clock, seconds since 1970."""
 
+    traces: Traces = field(default_factory=NoTraces)
+    access_log: bool = False
+    """A line in the log for every request."""
 
 def services(request: HTTPConnection) -> Services:
     """The dependency that every route takes."""

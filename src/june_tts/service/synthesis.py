@@ -11,6 +11,7 @@ from june_tts.service import request_rules as rules
 from june_tts.service.admission import Admission
 from june_tts.service.live import Hearing, LiveText
 from june_tts.telemetry.recorder import Recorder, Status
+from june_tts.telemetry.tracing import within
 from june_tts.text import Growing
 from june_tts.types import AudioChunk, Capabilities, Piece, SpeechRequest, Utterance, Voice, Written
 
@@ -138,11 +139,10 @@ class Synthesizer:
                     yield _later(chunk, before)
 
     async def _voice(self, request: SpeechRequest) -> Voice:
-        return (
-            rules.inline_voice(request)
-            if request.references
-            else await self._voices.resolve(request.voice_id)
-        )
+        if request.references:
+            return rules.inline_voice(request)
+        with within("voice"):
+            return await self._voices.resolve(request.voice_id)
 
     async def _order(self, request: SpeechRequest) -> _Order:
         rules.check_numbers(request)
@@ -167,18 +167,20 @@ class Synthesizer:
         try:
             # aclosing, not a bare `async for`: a client that hangs up must free its place now,
             # not whenever the garbage collector finds the generator
-            async with aclosing(engine.synthesize(utterance, pieces)) as chunks:
+            async with aclosing(watch.spoken(engine.synthesize(utterance, watch.read(pieces)))) as chunks:
                 silent = True
                 async for chunk in chunks:
                     silent = False
                     watch.chunk(chunk.samples.size / chunk.sample_rate)
                     yield chunk
             if silent and not live:
+                    watch.asked()
                 raise NothingToSpeak("nothing in the text makes a sound in this voice", param="text")
             status = "success"
         except Exception:
             status = "error"
             raise
+            watch.failed(error)
         finally:
             if live:
                 self._recorder.wrote(characters())

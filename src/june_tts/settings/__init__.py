@@ -28,6 +28,7 @@ from june_tts.settings.sharing import Sharing
 from june_tts.settings.speech import Speech
 
 OPENAI_VOICES = (
+from june_tts.settings.watching import Watching
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
     *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
 )
@@ -47,6 +48,7 @@ SDK have had in them, new and old."""
 class Settings(
     Logs,
     Rooms,
+    Watching,
     Remote,
     Fish,
     Hub,

@@ -1,16 +1,20 @@
-"""Watches one stream from request to end and tells the metrics and the log. Never sees the text."""
+"""Watches one stream from request to end and tells metrics, log, trace and watchdog. Never sees the text."""
 
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import structlog
 
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.metrics.speech import SpeechMetrics
+from june_tts.telemetry.progress import Progress
+from june_tts.telemetry.tracing import current, exemplar, under
 
 Status = Literal["success", "error", "cancelled"]
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -36,6 +40,7 @@ class Recorder:
         self.totals = Totals()
         self.spoken: Counter[str] = Counter()
         """Streams by voice since the server started, by the labels of the metrics."""
+        self.progress = Progress()
 
     def refused(self, code: str) -> None:
         """A request was refused before it cost anything."""
@@ -84,13 +89,29 @@ class Watch:
         self._first: float | None = None
         self._last = self._began
         self._audio = 0.0
+        self._span = current().child("speak", engine=engine, voice_id=voice_id)
+        self._progress = recorder.progress.stream(engine)
+
+    def spoken(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """What the engine makes, in the span of this stream."""
+        return under(self._span, chunks) if self._span.recording else chunks
+
+    def read(self, pieces: AsyncIterable[T]) -> AsyncIterable[T]:
+        """The text on its way into the engine: while that waits for its writer, no audio is missed."""
+        return self._progress.read(pieces) if self._live else pieces
+
+    def asked(self) -> None:
+        """The reader has taken what there was and wants more."""
+        self._progress.asked()
 
     def chunk(self, seconds: float) -> None:
         """A chunk of audio was made."""
         now = time.monotonic()
+        self._progress.made()
         if self._first is None:
             self._first = now
-            self._metrics.ttfa.labels(self._engine).observe(now - self._began)
+            self._span.event("first_audio", at=now)
+            self._metrics.ttfa.labels(self._engine).observe(now - self._began, exemplar(self._span))
         else:
             self._metrics.gap.labels(self._engine).observe(now - self._last)
             if now > self._first + self._audio:
@@ -99,16 +120,23 @@ class Watch:
         self._audio += seconds
         self._metrics.audio.labels(self._engine).inc(seconds)
 
+    def failed(self, error: Exception) -> None:
+        """Why it will end in an error."""
+        self._span.fail(getattr(error, "code", "internal"))
+
     def end(self, status: Status) -> None:
         """The stream is over."""
         took = time.monotonic() - self._began
+        self._progress.over()
+        self._span.set(status=status, audio_seconds=round(self._audio, 3))
+        self._span.end()
         label = self._metrics.voice_label(self._voice_id)
         self._metrics.active.dec()
         self._metrics.requests.labels(label, status).inc()
         self._recorder.spoken[label] += 1
         self._total(status, took)
         if status == "success" and not self._live:
-            self._metrics.latency.labels(label).observe(took)
+            self._metrics.latency.labels(label).observe(took, exemplar(self._span))
             if self._audio:
                 self._metrics.rtf.labels(self._engine).observe(took / self._audio)
         log.info(

@@ -5,8 +5,7 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import JSONResponse, Response
 
 from june_tts.errors import StoreUnavailable
@@ -92,9 +91,10 @@ async def stats(given: Given) -> dict[str, Any]:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(given: Given) -> Response:
-    """Prometheus's text format."""
-    return Response(given.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(given: Given, accept: Annotated[str, Header()] = "") -> Response:
+    """Prometheus's text format, or OpenMetrics, which has exemplars, where `Accept` asks for it."""
+    text, media_type = given.metrics.exposition(accept)
+    return Response(text, headers={"Content-Type": media_type})
 
 
 def _rooms(given: Services) -> dict[str, Any] | None:

@@ -7,15 +7,21 @@ take its values from callers without a bound: each value is a series that is kep
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.openmetrics import exposition as openmetrics
 
+from june_tts.telemetry.metrics.admission import AdmissionMetrics
+from june_tts.telemetry.metrics.batch import BatchMetrics
 from june_tts.telemetry.metrics.engines import EngineMetrics
 from june_tts.telemetry.metrics.fish import FishCollector
+from june_tts.telemetry.metrics.http import HttpMetrics
 from june_tts.telemetry.metrics.links import LinkMetrics
 from june_tts.telemetry.metrics.process import ProcessMetrics
 from june_tts.telemetry.metrics.rooms import RoomMetrics
 from june_tts.telemetry.metrics.speech import SpeechMetrics
 from june_tts.types import EngineCounts
+
+OPEN_METRICS = "application/openmetrics-text"
 
 
 class Metrics:
@@ -24,6 +30,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.process = ProcessMetrics(self.registry)
+        self.http = HttpMetrics(self.registry)
         self.speech = SpeechMetrics(self.registry)
         self.rooms = RoomMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
@@ -43,5 +50,12 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """In the format that a scraper's `Accept` asks for, and its media type. OpenMetrics has exemplars."""
-        encode, media_type = choose_encoder(accept)
-        return encode(self.registry), media_type
+        if any(_named(offer) == OPEN_METRICS for offer in accept.split(",")):
+            text: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]  # untyped there
+            return text, openmetrics.CONTENT_TYPE_LATEST
+        return self.expose(), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _named(offer: str) -> str:
+    """The media type alone, of what an `Accept` offers."""
+    return offer.partition(";")[0].strip().lower()
