@@ -17,6 +17,7 @@ from june_tts.service.voices import VoiceLibrary
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 
+from june_tts.telemetry.tracing import NoTraces, Traces
 
 @dataclass(frozen=True, slots=True)
 class Services:

@@ -177,7 +177,7 @@ class Synthesizer:
                     watch.asked()
                 raise NothingToSpeak("nothing in the text makes a sound in this voice", param="text")
             status = "success"
-        except Exception:
+        except Exception as error:
             status = "error"
             raise
             watch.failed(error)
