@@ -23,7 +23,7 @@ MOST_PAYLOAD_BYTES = 64 << 20
 """Three times a minute of reference audio at 44.1 kHz, with room."""
 MOST_ARRAYS = 4
 MOST_DIMENSIONS = 3
-DTYPES = {"int32": np.dtype(np.int32), "float32": np.dtype(np.float32)}
+DTYPES = {"int32": np.dtype(np.int32), "float32": np.dtype(np.float32), "uint8": np.dtype(np.uint8)}
 
 _HEAD = struct.Struct("!4sIII")
 _CHECK = struct.Struct("!I")

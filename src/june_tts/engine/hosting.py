@@ -1,0 +1,266 @@
+"""The engines' side of several web workers: each worker is a connection, each stream of it a task."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+
+import numpy as np
+
+from june_tts.engine.host_messages import (
+    UNWRITTEN,
+    AllWritten,
+    Array,
+    BadMessage,
+    Cancel,
+    Chunk,
+    Coded,
+    Decode,
+    Done,
+    Encode,
+    EngineState,
+    Failed,
+    Message,
+    Sounded,
+    Speak,
+    State,
+    Took,
+    ToWorker,
+    Wants,
+    Written,
+    failure,
+    packed,
+    unpacked,
+    with_recordings,
+)
+from june_tts.errors import EngineFailed, JuneError
+from june_tts.fish.wire import Unpacker, WireError
+from june_tts.ports import Engine, SpeaksInCodes, Supervised, VoiceCodec
+from june_tts.types import Piece, Utterance
+
+READ_BYTES = 1 << 18
+CHUNKS_AHEAD = 2
+"""Sent and not yet taken: one that is listened to, and one on its way, so that nobody waits for a round trip.
+The engine's own measure of how far ahead it may be (JUNE_AHEAD_SECONDS) comes on top of these."""
+STATE_SECONDS = 0.25
+"""Between two looks at what the engines tell of themselves."""
+
+log = logging.getLogger(__name__)
+
+
+class EngineHost:
+    """Serves engines to web workers. `close` ends every stream; the engines stay the caller's."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        """`engines`: started, in the order of preference."""
+        self._engines = {engine.name: engine for engine in engines}
+        self._sessions: dict[Session, asyncio.Task[None] | None] = {}
+        self._closed = False
+        self._server: asyncio.Server | None = None
+        self._telling: asyncio.Task[None] | None = None
+
+    async def start(self, path: str) -> None:
+        """Listen on a Unix socket."""
+        self._server = await asyncio.start_unix_server(self._serve, path, limit=READ_BYTES)
+        self._telling = asyncio.create_task(self._tell())
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
+        for session, serving in list(self._sessions.items()):
+            await session.close()
+            if serving is not None:
+                await asyncio.wait({serving})
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = Session(self._engines, writer)
+        self._sessions[session] = asyncio.current_task()
+        try:
+            if not self._closed:
+                session.send(self._state())
+                await session.read(reader)
+        finally:
+            await session.close()
+            del self._sessions[session]
+
+    async def _tell(self) -> None:
+        told = self._state()
+        while True:
+            await asyncio.sleep(STATE_SECONDS)
+            if (now := self._state()) != told:
+                told = now
+                for session in self._sessions:
+                    session.send(now)
+
+    def _state(self) -> State:
+        return State(tuple(state_of(engine) for engine in self._engines.values()))
+
+
+def state_of(engine: Engine) -> EngineState:
+    """What a worker is told of an engine."""
+    beside = engine if isinstance(engine, Supervised) else None
+    codec = engine.codec if isinstance(engine, SpeaksInCodes) else None
+    return EngineState(
+        engine.name,
+        engine.capabilities(),
+        tuple(engine.voices()),
+        engine.active,
+        engine.running,
+        beside.health if beside else None,
+        beside.counts if beside else None,
+        codec.sample_rate if codec else 0,
+        codec.codebooks if codec else 0,
+    )
+
+
+class Unwritten(Exception):
+    """The worker's writer of the pieces failed; the worker knows how."""
+
+
+class Hosted:
+    """One stream: what has come for it. Its pieces are read by the engine, its credit by who sends chunks."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        """`ask` for one more piece."""
+        self._ask = ask
+        self._come: asyncio.Queue[Piece | AllWritten] = asyncio.Queue()
+        self.credit = asyncio.Semaphore(CHUNKS_AHEAD)
+
+    def write(self, piece: Piece | AllWritten) -> None:
+        self._come.put_nowait(piece)
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """Raises: Unwritten."""
+        while not isinstance(piece := await self._come.get(), AllWritten):
+            yield piece
+            self._ask()
+        if piece.failed:
+            raise Unwritten
+
+
+class Session:
+    """One worker's connection. When it ends, so do all its streams."""
+
+    def __init__(self, engines: dict[str, Engine], writer: asyncio.StreamWriter) -> None:
+        self._engines = engines
+        self._writer = writer
+        self._streams: dict[int, Hosted] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def send(self, message: ToWorker, array: Array | None = None) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(packed(message, array))
+
+    async def read(self, reader: asyncio.StreamReader) -> None:
+        """Until the worker is gone."""
+        unpacker = Unpacker()
+        try:
+            while data := await reader.read(READ_BYTES):
+                for frame in unpacker.feed(data):
+                    try:
+                        self._handle(*unpacked(frame))
+                    except BadMessage as bad:
+                        self._refuse(bad)
+        except OSError:
+            return  # it was reset: an end like any other
+        except WireError as bad:
+            log.error("connection of a worker given up: %s", bad)
+
+    async def close(self) -> None:
+        """End every stream, and wait for that."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+    def _refuse(self, bad: BadMessage) -> None:
+        """One call whose message is odd must not end the others of its worker."""
+        if bad.id is None:
+            raise bad
+        log.error("a call's message is no message: %s", bad)
+        self._forget(bad.id)
+        self.send(Failed(bad.id, EngineFailed.code, "the engine cannot read this request"))
+
+    def _handle(self, message: Message, array: Array) -> None:
+        match message:
+            case Speak(id=id):
+                stream = self._streams[id] = Hosted(lambda: self.send(Wants(id)))
+                self._begin(id, self._speak(message, with_recordings(message, array), stream))
+            case Written(id, piece):
+                self._write(id, piece)
+            case AllWritten(id):
+                self._write(id, message)
+            case Took(id):
+                if (taken := self._streams.get(id)) is not None:
+                    taken.credit.release()
+            case Cancel(id):
+                self._forget(id)
+            case Encode(id, name):
+                self._begin(id, self._encode(id, name, array))
+            case Decode(id, name):
+                self._begin(id, self._decode(id, name, array))
+            case _:
+                raise BadMessage(f"{type(message).__name__} is no message to a host", None)
+
+    def _write(self, id: int, piece: Piece | AllWritten) -> None:
+        if stream := self._streams.get(id):
+            stream.write(piece)
+
+    def _forget(self, id: int) -> None:
+        if task := self._tasks.get(id):
+            task.cancel()
+
+    def _begin(self, id: int, work: Awaitable[None]) -> None:
+        task = self._tasks[id] = asyncio.ensure_future(self._guarded(id, work))
+        task.add_done_callback(lambda _: self._over(id))
+
+    def _over(self, id: int) -> None:
+        self._tasks.pop(id, None)
+        self._streams.pop(id, None)
+
+    async def _guarded(self, id: int, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Unwritten:
+            self.send(Failed(id, UNWRITTEN, ""))
+        except JuneError as error:
+            self.send(failure(id, error))
+        except Exception as error:
+            log.exception("a stream failed")
+            self.send(failure(id, error))
+
+    async def _speak(self, message: Speak, utterance: Utterance, stream: Hosted) -> None:
+        made = self._engine(message.engine).synthesize(utterance, stream.pieces())
+        async with aclosing(made) as chunks:
+            while True:
+                # not pulled before there is room: pulling is how an engine learns that audio was taken
+                await stream.credit.acquire()
+                if (chunk := await anext(chunks, None)) is None:
+                    break
+                samples = np.ascontiguousarray(chunk.samples, np.float32)
+                self.send(Chunk(message.id, chunk.sample_rate, chunk.words), samples)
+        self.send(Done(message.id))
+
+    async def _encode(self, id: int, name: str, samples: Array) -> None:
+        self.send(Coded(id), await self._codec(name).encode(samples))
+
+    async def _decode(self, id: int, name: str, codes: Array) -> None:
+        self.send(Sounded(id), await self._codec(name).decode(codes))
+
+    def _engine(self, name: str) -> Engine:
+        if (engine := self._engines.get(name)) is None:
+            raise EngineFailed(f"the engine {name[:40]} is not loaded")
+        return engine
+
+    def _codec(self, name: str) -> VoiceCodec:
+        engine = self._engine(name)
+        if not isinstance(engine, SpeaksInCodes):
+            raise EngineFailed(f"the engine {name} does not speak in codes")
+        return engine.codec
