@@ -171,16 +171,19 @@ class Synthesizer:
                 silent = True
                 async for chunk in chunks:
                     silent = False
-                    watch.chunk(chunk.samples.size / chunk.sample_rate)
+                    seconds = chunk.samples.size / chunk.sample_rate
+                    watch.chunk(seconds)
+                    place.hears(seconds)
                     yield chunk
-            if silent and not live:
+                    place.asks()
                     watch.asked()
+            if silent and not live:
                 raise NothingToSpeak("nothing in the text makes a sound in this voice", param="text")
             status = "success"
         except Exception as error:
             status = "error"
-            raise
             watch.failed(error)
+            raise
         finally:
             if live:
                 self._recorder.wrote(characters())
