@@ -171,11 +171,8 @@ class Synthesizer:
                 silent = True
                 async for chunk in chunks:
                     silent = False
-                    seconds = chunk.samples.size / chunk.sample_rate
-                    watch.chunk(seconds)
-                    place.hears(seconds)
+                    watch.chunk(chunk.samples.size / chunk.sample_rate)
                     yield chunk
-                    place.asks()
                     watch.asked()
             if silent and not live:
                 raise NothingToSpeak("nothing in the text makes a sound in this voice", param="text")
