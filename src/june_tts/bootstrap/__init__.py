@@ -8,17 +8,21 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from june_tts.audio.judge import judge
-from june_tts.bootstrap.engines import CLONING_ENGINES, built_engines, fish_alone, started, watch_engine
+from june_tts.bootstrap.batch import batches_of
+from june_tts.bootstrap.admission import admission_of
+from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
+from june_tts.bootstrap.hosting import engines_for
 from june_tts.bootstrap.library import check_names, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.rooms import utterances_of
+from june_tts.bootstrap.telemetry import traces_of
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.cache import Shared
-from june_tts.bootstrap.telemetry import traces_of
+from june_tts.engine.host_link import HostLink
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
-from june_tts.service.admission import Admission
+from june_tts.service.admission import Places
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.voices import VoiceLibrary
@@ -33,8 +37,11 @@ __all__ = ["CLONING_ENGINES", "database_url", "running", "running_alone", "watch
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Services]:
+async def running(settings: Settings, link: HostLink | None = None) -> AsyncIterator[Services]:
     """Everything, started and warm; closed in reverse on leaving.
+
+    Args:
+        link: to the process with the engines, where this is one of several web workers.
 
     Raises:
         SettingsError: JUNE_DATA_DIR cannot be created, REDIS_URL cannot be read, or what rooms need is there
@@ -49,8 +56,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         shared = await shared_of(settings, metrics, stack)
         store = await open_store(database_url(settings), settings.data_dir)
         stack.push_async_callback(store.close)
-        recogniser = recogniser_of(settings, stack)
-        engines = await started(built_engines(settings, store, recogniser), stack)
+        engines = await engines_for(settings, store, link, stack)
         library = VoiceLibrary(
             store,
             engines,
@@ -58,7 +64,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             default_voice=settings.default_voice,
             aliases=settings.aliases,
             cloning_engines_hint=CLONING_ENGINES,
-            transcribes=recogniser is not None,
+            transcribes=settings.asr_model is not None,
         )
         stack.callback(library.close)
         await check_names(library, settings)
@@ -104,7 +110,7 @@ def _services(
     for engine in engines:
         watch_engine(metrics, engine)
     recorder = Recorder(metrics)
-    admission = Admission(settings.max_streams)
+    admission = admission_of(settings, metrics, recorder)
     lag = asyncio.create_task(watch_loop(metrics))
     stack.callback(lag.cancel)
     synthesizer = Synthesizer(
@@ -133,7 +139,7 @@ def _services(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,
-        sockets=Admission(settings.live_sockets, "sockets"),
+        sockets=Places(settings.live_sockets, "sockets"),
         live=LiveLimits(
             settings.live_idle_seconds,
             settings.live_turn_seconds,
@@ -143,7 +149,9 @@ def _services(
             contexts=settings.live_contexts,
         ),
         references=LibraryReferences(library),
+        deadline_ms=settings.deadline_ms,
+        batches=batches_of(settings, synthesizer, admission, metrics),
         codec=codec,
-    )
         traces=traces_of(settings, stack),
         access_log=settings.access_log,
+    )

@@ -12,6 +12,7 @@ import structlog
 
 from june_tts.audio.reference import reference
 from june_tts.engine.fake import FakeEngine
+from june_tts.engine.hosted import HostedEngine
 from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
 from june_tts.engine.recogniser import WhisperRecogniser
@@ -159,7 +160,9 @@ async def started(engines: Sequence[Engine], stack: AsyncExitStack) -> list[Engi
 
 
 def watch_engine(metrics: Metrics, engine: Engine) -> None:
-    """Show an engine's load on `/metrics`."""
+    """Show an engine's load on `/metrics`; of one in another process, that one does."""
+    if isinstance(engine, HostedEngine):
+        return
     metrics.watch_engine(engine.name, lambda: engine.active, lambda: engine.running)
     if isinstance(engine, Supervised):
         metrics.watch_fish(lambda: engine.counts)

@@ -1,0 +1,53 @@
+"""The engines where there are several web workers: in a process of their own, or what a worker has of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from june_tts.bootstrap.engines import built_engines, started, watch_engine
+from june_tts.bootstrap.library import database_url, make_folder, recogniser_of
+from june_tts.engine.host_link import HostLink
+from june_tts.engine.hosted import hosted_engines
+from june_tts.ports import Engine, VoiceStore
+from june_tts.settings import Settings
+from june_tts.store import open_store
+from june_tts.telemetry.loop_lag import watch_loop
+from june_tts.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """What the process with the engines has."""
+
+    engines: Sequence[Engine]
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def hosting(settings: Settings) -> AsyncIterator[Hosting]:
+    """The engines, started and warm, with the library for those that speak in its voices.
+
+    Raises: as `running` does for engines and library. It comes first, so migrations are made once.
+    """
+    async with AsyncExitStack() as stack:
+        make_folder(settings.data_dir)
+        store = await open_store(database_url(settings), settings.data_dir)
+        stack.push_async_callback(store.close)
+        recogniser = recogniser_of(settings, stack)
+        engines = await started(built_engines(settings, store, recogniser), stack)
+        metrics = Metrics()
+        for engine in engines:
+            watch_engine(metrics, engine)
+        lag = asyncio.create_task(watch_loop(metrics))
+        stack.callback(lag.cancel)
+        yield Hosting(engines, metrics)
+
+
+async def engines_for(
+    settings: Settings, store: VoiceStore, link: HostLink | None, stack: AsyncExitStack
+) -> Sequence[Engine]:
+    """Those behind the link, or without one the engines themselves, started."""
+    if link is not None:
+        return hosted_engines(link)
+    return await started(built_engines(settings, store, recogniser_of(settings, stack)), stack)
