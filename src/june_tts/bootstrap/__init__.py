@@ -12,7 +12,7 @@ from june_tts.bootstrap.batch import batches_of
 from june_tts.bootstrap.admission import admission_of
 from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
-from june_tts.bootstrap.library import check_names, database_url, make_folder, recogniser_of
+from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.rooms import utterances_of
 from june_tts.bootstrap.telemetry import traces_of
 from june_tts.bootstrap.sharing import shared_of
@@ -54,7 +54,7 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         metrics = Metrics()
         make_folder(settings.data_dir)
         shared = await shared_of(settings, metrics, stack)
-        store = await open_store(database_url(settings), settings.data_dir)
+        store = await open_store(database_url(settings), settings.data_dir, database_limits(settings))
         stack.push_async_callback(store.close)
         engines = await engines_for(settings, store, link, stack)
         library = VoiceLibrary(

@@ -9,6 +9,7 @@ from june_tts.engine.recogniser import WhisperRecogniser, open_recogniser
 from june_tts.errors import SettingsError, VoiceNotFound, shown
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
+from june_tts.store import Limits
 
 
 def make_folder(folder: Path) -> None:
@@ -37,6 +38,12 @@ def database_url(settings: Settings) -> str | None:
         database=settings.db_name,
     )
     return url.render_as_string(hide_password=False)
+
+
+def database_limits(settings: Settings) -> Limits:
+    """How long a caller may wait for the database."""
+    most = settings.database_seconds
+    return Limits(connect=min(Limits().connect, most), statement=most)
 
 
 def recogniser_of(settings: Settings, stack: AsyncExitStack) -> WhisperRecogniser | None:

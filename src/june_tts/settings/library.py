@@ -16,3 +16,11 @@ class Library(BaseModel):
     db_name: str = Field("june", alias="DB_NAME", description="PostgreSQL database.")
     db_user: str = Field("june", alias="DB_USER", description="PostgreSQL user.")
     db_password: SecretStr | None = Field(None, alias="DB_PASSWORD", description="PostgreSQL password.")
+    database_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=600,
+        alias="JUNE_DATABASE_SECONDS",
+        description="How long a caller waits for the database, for a connection and an answer, before it is "
+        "refused with 503. While it does not answer, later callers are refused at once.",
+    )
