@@ -152,6 +152,8 @@ class Room:
         track = rtc.LocalAudioTrack.create_audio_track(TRACK_NAME, self._source)
         how = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         how.audio_encoding.max_bitrate = BITRATE
+        # packets also in silence: a listener's jitter buffer has settled before the first word, 25 ms sooner
+        how.dtx = False
         self._publication = await self._room.local_participant.publish_track(track, how)
         self._publisher = Publisher(self._source, connected=self._connected, underrun=self._underrun)
         self._flowing.set()

@@ -3,17 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from june_tts.errors import Overloaded, RoomUnavailable
 from june_tts.livekit.background import Background
-from june_tts.livekit.begun import begun
 from june_tts.livekit.native import guard_log
 from june_tts.livekit.room import LEAVE_SECONDS, Room, RoomRules
 from june_tts.livekit.tokens import Tickets
+from june_tts.service.begun import Begun
 from june_tts.telemetry.metrics import Metrics
 from june_tts.types import AudioChunk, Line, RoomsState
 
@@ -73,7 +73,7 @@ class Rooms:
     ) -> None:
         # its first chunk is made while the room is joined
         with self._use(room):
-            async with begun(chunks) as stream:
+            async with Begun(chunks) as begun, aclosing(begun.chunks()) as stream:
                 joined = await self._room(room)
                 await joined.play(line, stream, heard)
 

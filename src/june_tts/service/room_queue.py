@@ -6,6 +6,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 from june_tts.errors import JuneError
+from june_tts.service.begun import Begun
 from june_tts.types import RoomRequest, UtteranceReport, UtteranceState
 
 
@@ -22,6 +23,8 @@ class Entry:
     accepted_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     task: asyncio.Task[None] | None = None
+    begun: Begun | None = None
+    """Its speech, where that was begun before its turn."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     context: Context = field(default_factory=copy_context)
     """Of the request, for what is logged on its behalf later."""

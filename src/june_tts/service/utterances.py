@@ -13,6 +13,7 @@ import structlog
 from june_tts.errors import InvalidRequest, JuneError, Overloaded, UtteranceNotFound, shown
 from june_tts.ports import RoomPublisher
 from june_tts.service.admission import RETRY_AFTER_SECONDS, Admission
+from june_tts.service.begun import Begun, followed
 from june_tts.service.room_queue import Entry, RoomQueue
 from june_tts.telemetry.metrics import Metrics
 from june_tts.types import (
@@ -62,7 +63,7 @@ class Utterances:
         self._metrics = metrics.rooms
         self._queue_length = queue_length
         self._queues: dict[str, RoomQueue] = {}
-        self._runners: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._entries: dict[str, Entry] = {}
         self._ended: deque[Entry] = deque()
         self._metrics.watch_waiting(lambda: self.waiting)
@@ -102,8 +103,7 @@ class Utterances:
             self._queues[request.room] = queue
             # in no request's context: it speaks for others after this one
             runner = asyncio.get_running_loop().create_task(self._run(request.room, queue), context=Context())
-            self._runners.add(runner)
-            runner.add_done_callback(self._runners.discard)
+            self._own(runner)
         return entry.report()
 
     def report(self, ident: str) -> UtteranceReport:
@@ -135,25 +135,36 @@ class Utterances:
             for entry in queue.waiting:
                 self._end(entry, "failed", _stopping())
             queue.waiting.clear()
-        if self._runners and seconds > 0:
-            await asyncio.wait(self._runners, timeout=seconds)
+        if self._tasks and seconds > 0:
+            await asyncio.wait(self._tasks, timeout=seconds)
         self._stop([queue.playing for queue in self._queues.values() if queue.playing])
-        if self._runners:
-            await asyncio.wait(self._runners)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _run(self, room: str, queue: RoomQueue) -> None:
         while entry := queue.take():
             entry.state = "speaking"
-            speaking = self._speak(entry)
+            speaking = self._speak(queue, entry)
             entry.task = asyncio.get_running_loop().create_task(speaking, context=entry.context)
             await asyncio.wait({entry.task})
             self._settle(entry, entry.task)
         del self._queues[room]
 
-    async def _speak(self, entry: Entry) -> None:
+    async def _speak(self, queue: RoomQueue, entry: Entry) -> None:
         speech, room = entry.request.speech, entry.request.room
         line = Line(entry.id, speech.text, speech.speed, speech.language or "")
-        await self.rooms.play(room, line, self._synthesizer.stream(speech), entry.hear)
+        async with entry.begun or self._begin(entry) as begun:
+            chunks = followed(begun.chunks(), lambda: self._begin_next(queue))
+            await self.rooms.play(room, line, chunks, entry.hear)
+
+    def _begin(self, entry: Entry) -> Begun:
+        entry.begun = Begun(self._synthesizer.stream(entry.request.speech), entry.context)
+        return entry.begun
+
+    def _begin_next(self, queue: RoomQueue) -> None:
+        """All of what plays has been made and its end is in LiveKit's queue: no pause for the next one."""
+        if queue.waiting and not queue.waiting[0].begun:
+            self._begin(queue.waiting[0])
 
     def _settle(self, entry: Entry, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -182,6 +193,8 @@ class Utterances:
 
     def _end(self, entry: Entry, state: UtteranceState, error: JuneError | None = None) -> None:
         entry.end(state, error)
+        if entry.begun and not entry.task:
+            self._own(asyncio.get_running_loop().create_task(entry.begun.close()))
         self._metrics.utterances.labels(state).inc()
         self._metrics.heard.inc(entry.heard_seconds)
         log.info(
@@ -194,6 +207,10 @@ class Utterances:
         )
         self._ended.append(entry)
         self._forget()
+
+    def _own(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _find(self, ident: str) -> Entry:
         self._forget()

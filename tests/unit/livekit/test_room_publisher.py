@@ -10,9 +10,9 @@ from livekit import rtc
 
 from june_tts.errors import RoomUnavailable
 from june_tts.livekit import publisher as module
-from june_tts.livekit.begun import begun
 from june_tts.livekit.captions import Captions
 from june_tts.livekit.publisher import FRAME_SAMPLES, SAMPLE_RATE, Publisher
+from june_tts.service.begun import Begun
 from june_tts.types import AudioChunk, Line
 
 pytestmark = pytest.mark.unit
@@ -187,14 +187,14 @@ async def test_a_stream_begins_before_it_is_asked_for_and_is_closed_in_any_case(
         finally:
             made.append("closed")
 
-    async with begun(chunks()) as stream:
+    async with Begun(chunks()) as begun:
         await asyncio.sleep(0)
         assert made == ["begun"]
-        assert [chunk.samples.size async for chunk in stream] == [1, 2]
+        assert [chunk.samples.size async for chunk in begun.chunks()] == [1, 2]
     assert made == ["begun", "closed"]
     made.clear()
     with pytest.raises(RoomUnavailable):
-        async with begun(chunks()):
+        async with Begun(chunks()):
             raise RoomUnavailable
     assert made in ([], ["begun", "closed"])
 
@@ -205,5 +205,5 @@ async def test_the_error_of_a_first_chunk_comes_to_whoever_takes_it() -> None:
         yield
 
     with pytest.raises(RoomUnavailable, match="no engine"):
-        async with begun(failing()) as stream:
-            await anext(stream)
+        async with Begun(failing()) as begun:
+            await anext(begun.chunks())

@@ -20,7 +20,7 @@ from june_tts.errors import (
 )
 from june_tts.service import utterances as module
 from june_tts.service.utterances import Utterances
-from june_tts.types import RoomRequest, Sampling, SpeechRequest
+from june_tts.types import Line, RoomRequest, Sampling, SpeechRequest
 
 pytestmark = pytest.mark.unit
 
@@ -268,3 +268,70 @@ async def test_every_end_is_counted_and_what_was_heard() -> None:
         assert f"tts_room_utterances_total{line}" in counts
     told = next(line for line in counts.splitlines() if line.startswith("tts_room_heard_seconds_total"))
     assert float(told.split()[1]) == pytest.approx(heard)
+
+
+class SlowEnds(FakeRooms):
+    """What is in LiveKit's queue at the end takes its time to play."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def play(self, room: str, line: Line, chunks: Any, heard: Any) -> None:
+        await super().play(room, line, chunks, heard)
+        self.ending.set()
+        await self.ended.wait()
+
+
+@asynccontextmanager
+async def one_ending(rooms: SlowEnds) -> AsyncIterator[tuple[Utterances, FakeServer, list[str]]]:
+    """The first of two utterances has been made whole and still sounds."""
+    async with speaking(rooms) as (utterances, server):
+        idents = [(await utterances.submit(wanted(text))).id for text in ("One.", "Two.")]
+        await rooms.ending.wait()
+        await asyncio.sleep(0.05)
+        yield utterances, server, idents
+        rooms.ended.set()
+
+
+async def test_the_next_one_is_begun_while_the_end_of_the_one_before_still_sounds() -> None:
+    rooms = SlowEnds()
+    async with one_ending(rooms) as (utterances, server, idents):
+        assert [utterances.report(ident).state for ident in idents] == ["speaking", "queued"]
+        assert [line.text for line in (one.line for one in rooms.played)] == ["One."]
+        assert server.engine.active == 1
+        rooms.ended.set()
+        assert await settled(utterances, *idents) == ["done"] * 2
+    assert [(one.line.text, one.seconds > 0.2) for one in rooms.played] == [("One.", True), ("Two.", True)]
+    assert server.engine.active == 0
+
+
+async def test_one_that_was_begun_and_is_stopped_before_its_turn_costs_nothing_any_more() -> None:
+    rooms = SlowEnds()
+    async with one_ending(rooms) as (utterances, server, idents):
+        assert server.engine.active == 1
+        await utterances.stop(idents[1])
+        await asyncio.sleep(0.05)
+        assert server.engine.active == 0
+        rooms.ended.set()
+        assert await settled(utterances, *idents) == ["done", "stopped"]
+
+
+async def test_one_that_was_begun_waits_for_one_that_is_more_urgent() -> None:
+    rooms = SlowEnds()
+    async with one_ending(rooms) as (utterances, server, idents):
+        urgent = (await utterances.submit(wanted("Fire!", priority=9))).id
+        rooms.ended.set()
+        assert await settled(utterances, *idents, urgent) == ["done"] * 3
+    assert [one.line.text for one in rooms.played] == ["One.", "Fire!", "Two."]
+    assert all(one.seconds > 0.2 for one in rooms.played)
+
+
+async def test_a_server_that_stops_drops_what_was_begun_and_never_played() -> None:
+    rooms = SlowEnds()
+    async with one_ending(rooms) as (utterances, server, idents):
+        rooms.ended.set()
+        await utterances.close(1.0)
+        assert [utterances.report(ident).state for ident in idents] == ["done", "failed"]
+        assert server.engine.active == 0
