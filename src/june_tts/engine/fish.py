@@ -17,6 +17,7 @@ from june_tts.audio.seams import Seams
 from june_tts.audio.tempo import Tempo
 from june_tts.engine.estimated import Loudness, estimated
 from june_tts.engine.fish_pauses import Pauses
+from june_tts.engine.fish_trace import TurnSpan
 from june_tts.engine.fish_voices import EngineCodec, VoicePrompts
 from june_tts.engine.fish_words import Told, TurnWords
 from june_tts.engine.lead import lead
@@ -234,15 +235,21 @@ class FishEngine:
 
     async def _turn(self, turns: Turns, turn: Turn, params: SamplingParams) -> AsyncGenerator[Samples, None]:
         codes: list[Codes] = []
-        async with aclosing(self._handle.generate(turn.prompt, turn.sampling(params))) as events:
-            async for event in events:
-                if isinstance(event, Frames):
-                    codes.append(event.codes)
-                    if event.samples is not None:
-                        yield event.samples
-                else:
-                    made = np.concatenate(codes, axis=1) if codes else np.zeros((0, 0), np.int32)
-                    turns.made(turn, made, event.stop)
+        span = TurnSpan(turn.prompt.columns.shape[1])
+        generated = self._handle.generate(turn.prompt, turn.sampling(params), trace=span.traceparent)
+        try:
+            async with aclosing(generated) as events:
+                async for event in events:
+                    if isinstance(event, Frames):
+                        codes.append(event.codes)
+                        if event.samples is not None:
+                            yield event.samples
+                    else:
+                        span.done(event)
+                        made = np.concatenate(codes, axis=1) if codes else np.zeros((0, 0), np.int32)
+                        turns.made(turn, made, event.stop)
+        finally:
+            span.end()
 
 
 def sampling(asked: Sampling, *, seed: int, semantic_only: bool) -> SamplingParams:

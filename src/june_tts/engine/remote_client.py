@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from june_tts.engine.remote_api import APIS, Kind, listed_voices
 from june_tts.engine.remote_audio import PcmReader
 from june_tts.engine.remote_server import Server
 from june_tts.errors import EngineFailed, InvalidRequest, JuneError, Overloaded, VoiceNotFound, shown
+from june_tts.telemetry.tracing import current, outgoing
 from june_tts.types import AudioChunk, Samples
 
 MOST_SECONDS = 1800.0
@@ -87,8 +88,22 @@ class RemoteClient:
             NotHere: before the first chunk.
             InvalidRequest: before the first chunk; no other server would do it either.
         """
+        span = current().child("POST", kind="client", server=server.address)
+        try:
+            async with aclosing(self._speech(server, body, outgoing(span.context))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Exception as error:
+            span.fail(type(error).__name__)
+            raise
+        finally:
+            span.end()
+
+    async def _speech(
+        self, server: Server, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> AsyncGenerator[AudioChunk, None]:
         limit = asyncio.get_running_loop().time() + self._options.first_seconds
-        response = await self._post(server, body, limit)
+        response = await self._post(server, body, limit, headers)
         try:
             _check(response, str(body.get("voice") or body.get("reference_id") or ""))
             reader = PcmReader(response.headers.get("Content-Type", ""), self._raw_rate)
@@ -124,11 +139,13 @@ class RemoteClient:
         except (ValueError, RecursionError):
             return None
 
-    async def _post(self, server: Server, body: Mapping[str, Any], limit: float) -> aiohttp.ClientResponse:
+    async def _post(
+        self, server: Server, body: Mapping[str, Any], limit: float, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
         try:
             async with asyncio.timeout_at(limit):
                 return await self._session.post(
-                    server.address + self._api.speech, json=body, allow_redirects=False
+                    server.address + self._api.speech, json=body, headers=headers, allow_redirects=False
                 )
         except (aiohttp.ClientError, OSError) as bad:  # TimeoutError is an OSError
             raise ServerFailed(_reason(bad, "did not begin in time")) from bad

@@ -63,6 +63,8 @@ class Request:
     back where not all fit into a step."""
     keep_columns: bool = False
     """Hand over every column with `Done`, those that are no audio too."""
+    trace: str = ""
+    """W3C's `traceparent` of whoever asked, for the log; empty where nobody traces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class Timings:
     first_audio: float | None = None
     """Its first `Frames` left."""
     ended: float = 0.0
+    last_frame: float | None = None
+    came: float = 0.0
+    """When it was submitted: `time.monotonic()`, which the processes of a machine share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class Done:
     columns: Columns | None = None
     """All that the model made, `<|im_end|>` and illegal ones included, shape (codebooks + 1, made); where
     `keep_columns` asked for it."""
+    steps: int = 0
+    """Runs of the model that made a column of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Handle:
         self._become("failed")
 
     async def generate(
-        self, prompt: Prompt, params: SamplingParams, *, realtime: bool = True
+        self, prompt: Prompt, params: SamplingParams, *, realtime: bool = True, trace: str = ""
     ) -> AsyncGenerator[Frames | Done, None]:
         """Speak a prompt: frames, then one `Done`. Closing the generator cancels the work and frees its slot.
 
@@ -125,7 +125,7 @@ class Handle:
         """
         link = await self._serving()
         call = link.begin(
-            lambda id: Request(id, prompt.columns, prompt.prefix, params, realtime),
+            lambda id: Request(id, prompt.columns, prompt.prefix, params, realtime, trace=trace),
             window=self._options.window,
         )
         try:

@@ -217,11 +217,13 @@ class Loop:
                 illegal=stream.illegal,
                 timings=stream.timings(self._clock()),
                 columns=stream.all_columns(),
+                steps=stream.made,
             )
         )
 
     def _fail(self, streams: Sequence[Stream], error: Exception, where: str) -> None:
-        log.error("requests failed", extra={"where": where, "requests": len(streams)}, exc_info=error)
+        traces = " ".join(stream.request.trace for stream in streams if stream.request.trace)
+        log.error("requests failed in %s: %d %s", where, len(streams), traces, exc_info=error)
         failure = error if isinstance(error, JuneError) else EngineFailed(_describe(error))
         for stream in streams:
             self._forget(stream)

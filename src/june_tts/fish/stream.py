@@ -43,6 +43,7 @@ class Stream:
     admitted_at: float | None = None
     stepped_at: float = 0.0
     first_frame_at: float | None = None
+    last_frame_at: float | None = None
     first_audio_at: float | None = None
 
     @property
@@ -95,6 +96,8 @@ class Stream:
             first_frame=self._since(self.first_frame_at),
             first_audio=self._since(self.first_audio_at),
             ended=now - self.came_at,
+            last_frame=self._since(self.last_frame_at),
+            came=self.came_at,
         )
 
     def _since(self, moment: float | None) -> float | None:

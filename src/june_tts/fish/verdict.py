@@ -33,6 +33,7 @@ class Verdict:
         legal = np.asarray(((codes >= 0) & (codes < self._sizes)).all(axis=1)).tolist()
         for stream, column, row, codes_legal in zip(streams, columns, codes, legal, strict=True):
             self._book(stream, column.token, row, codes_legal)
+            stream.last_frame_at = now
             if stream.first_frame_at is None:
                 stream.first_frame_at = now
 

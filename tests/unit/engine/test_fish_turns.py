@@ -38,7 +38,7 @@ class ScriptedHandle(Handle):
         return self.info
 
     async def generate(
-        self, prompt: Prompt, params: SamplingParams, *, realtime: bool = True
+        self, prompt: Prompt, params: SamplingParams, *, realtime: bool = True, trace: str = ""
     ) -> AsyncGenerator[Frames | Done, None]:
         self.prompts.append(prompt)
         self.params.append(params)
