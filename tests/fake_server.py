@@ -15,6 +15,7 @@ from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import References, RoomPublisher
 from june_tts.service.admission import Admission
+from june_tts.service.batch import Batches, BatchRules
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
@@ -47,6 +48,7 @@ async def fake_server(
     sockets: int = 8,
     live: LiveLimits | None = None,
     rooms: RoomPublisher | None = None,
+    batch: BatchRules | None = None,
     room_queue: int = 4,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`."""
@@ -83,6 +85,7 @@ async def fake_server(
         sockets=Admission(sockets, "sockets"),
         live=live or LiveLimits(stall_seconds=stall_seconds),
         references=references or LibraryReferences(library),
+        batches=Batches(synthesizer, admission, metrics.batch, batch or BatchRules()),
         codec=codec,
         utterances=Utterances(synthesizer, rooms, admission, metrics, queue_length=room_queue)
         if rooms

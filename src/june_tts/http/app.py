@@ -13,6 +13,7 @@ from june_tts.http.fish_speech import FISH_AUDIO, FISH_SPEECH
 from june_tts.http.middleware import Bodies, RequestIds
 from june_tts.http.observed import Observed
 from june_tts.http.routes import (
+    batch,
     elevenlabs,
     elevenlabs_live,
     elevenlabs_voices,
@@ -62,6 +63,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
             openai_voices,
             june,
             rooms,
+            batch,
             elevenlabs,
             elevenlabs_voices,
             fish_voices,

@@ -11,6 +11,7 @@ from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission
+from june_tts.service.batch import Batches
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
 from june_tts.service.voices import VoiceLibrary
@@ -37,6 +38,7 @@ class Services:
     sockets: Admission
     """Places for WebSockets; what is spoken on them takes a place of `admission` besides."""
     live: LiveLimits
+    batches: Batches
     references: References
     """What `reference_id` of Fish's API means."""
     shared: Shared | None = None

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from june_tts.errors import SettingsError, shown
+from june_tts.settings.batch import Batch
 from june_tts.settings.fish import Fish
 from june_tts.settings.hub import Hub
 from june_tts.settings.library import Library
@@ -52,6 +53,7 @@ class Settings(
     Remote,
     Fish,
     Hub,
+    Batch,
     Limits,
     Speech,
     Sharing,

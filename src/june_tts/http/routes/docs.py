@@ -95,6 +95,17 @@ NDJSON_REPLY: dict[int | str, dict[str, Any]] = {
     }
 }
 
+BATCH_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The items as they end: a line of JSON, or a part, for each, and a last one that counts "
+        "them",
+        "content": {
+            "application/x-ndjson": {"schema": _BINARY["schema"]},
+            "multipart/mixed": {"schema": _BINARY["schema"]},
+        },
+    }
+}
+
 _SNAPSHOT = {
     "type": "object",
     "description": "One event; its data is JSON with `audio_base64`, `content`, `chunk_seq`, "
@@ -157,6 +168,7 @@ _ELEVENLABS = _error({"detail": _error({"status": _TEXT, "message": _TEXT, "para
 
 _ANYWHERE = (401, 405, 500)
 SPEECH = (400, 404, 408, 413, 415, 422, 502, 503)
+BATCH = (400, 408, 413, 415, 503)
 UPLOAD = (400, 408, 409, 413, 415, 503)
 STOP = (400, 404, 408, 413, 415, 503)
 REMOVAL = (403, 404, 408, 413, 503)

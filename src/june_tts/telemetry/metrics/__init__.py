@@ -32,6 +32,7 @@ class Metrics:
         self.process = ProcessMetrics(self.registry)
         self.http = HttpMetrics(self.registry)
         self.speech = SpeechMetrics(self.registry)
+        self.batch = BatchMetrics(self.registry)
         self.rooms = RoomMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
         self.links = LinkMetrics(self.registry)
