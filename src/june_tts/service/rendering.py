@@ -1,10 +1,12 @@
 """Audio chunks to bytes on the wire, without holding up the event loop."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from june_tts.audio.encode import Encoder
+from june_tts.telemetry.tracing import NO_SPAN, Span, current
 from june_tts.types import AudioChunk, Samples
 
 SLICE_SECONDS = 0.5
@@ -21,17 +23,25 @@ async def render(
 ) -> AsyncGenerator[bytes, None]:
     """Encode a stream as it comes. Closing it closes the chunks and the encoder."""
     encoder: Encoder | None = None
+    span: Span = NO_SPAN
+    busy = 0.0
     try:
         async with aclosing(chunks):
             async for chunk in chunks:
                 if encoder is None:
                     encoder = open_encoder(chunk.sample_rate)
+                    span = current().child("encode", media_type=encoder.media_type)
                 for samples in _slices(chunk):
-                    if data := await _encoded(encoder, samples):
+                    began = time.monotonic()
+                    data = await _encoded(encoder, samples)
+                    busy += time.monotonic() - began
+                    if data:
                         yield data
         if encoder is not None and (data := await _finished(encoder)):
             yield data
     finally:
+        span.set(busy_seconds=busy)
+        span.end()
         if encoder is not None:
             encoder.close()
 
