@@ -123,6 +123,13 @@ class Overloaded(JuneError):
     retryable = True
 
 
+class DeadlineMissed(JuneError):
+    """First audio would have come after the deadline of the request."""
+
+    code = "deadline_missed"
+    retryable = True
+
+
 class NotConfigured(JuneError):
     """This needs something that is not configured here."""
 

@@ -30,6 +30,8 @@ from june_tts.http.routes import (
 )
 from june_tts.http.routes.pages import page_routes
 from june_tts.http.services import Services
+from june_tts.http.shortcut import Shortcut
+from june_tts.http.terms import RequestTerms
 
 PROTECTED = ("/api/", "/v1/", "/v2/", "/model", "/wallet/", "/stats")
 DESCRIPTION = """Text in, speech out, sent while it is being made.
@@ -85,8 +87,10 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
     # the last one added is the first to see a request
+    app.add_middleware(Shortcut, given=given)
     app.add_middleware(Bodies, limits=given.body_limits)
+    app.add_middleware(RequestTerms, deadline_ms=given.deadline_ms)
     app.add_middleware(Access, api_key=given.api_key, protected=PROTECTED)
+    app.add_middleware(Observed, traces=given.traces, metrics=given.metrics.http, access_log=given.access_log)
     app.add_middleware(RequestIds)
     return app
-    app.add_middleware(Observed, traces=given.traces, metrics=given.metrics.http, access_log=given.access_log)

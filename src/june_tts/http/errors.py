@@ -35,6 +35,7 @@ STATUS = {
     "key_not_found": 404,
     "rate_limited": 429,
     "overloaded": 503,
+    "deadline_missed": 503,
     "not_configured": 503,
     "engine_failed": 502,
     "store_unavailable": 503,

@@ -10,15 +10,16 @@ from june_tts.cache import Shared
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
-from june_tts.service.admission import Admission
+from june_tts.service.admission import Admission, Places
 from june_tts.service.batch import Batches
+from june_tts.service.phrases import Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
 from june_tts.service.voices import VoiceLibrary
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
-
 from june_tts.telemetry.tracing import NoTraces, Traces
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -28,6 +29,7 @@ class Services:
     store: VoiceStore
     engines: Sequence[Engine]
     admission: Admission
+    phrases: Phrases
     recorder: Recorder
     metrics: Metrics
     body_limits: BodyLimits
@@ -35,7 +37,7 @@ class Services:
     default_voice: str
     stall_seconds: float
     """How long a client may take nothing of its audio."""
-    sockets: Admission
+    sockets: Places
     """Places for WebSockets; what is spoken on them takes a place of `admission` besides."""
     live: LiveLimits
     batches: Batches
@@ -47,12 +49,14 @@ class Services:
     """Of the engine that speaks in codes, where there is one."""
     utterances: Utterances | None = None
     """In rooms; None where LiveKit is not configured."""
-    started_at: float = field(default_factory=time)
-    """Wall clock, seconds since 1970."""
-
     traces: Traces = field(default_factory=NoTraces)
     access_log: bool = False
     """A line in the log for every request."""
+    deadline_ms: int = 0
+    """How long after a request its first audio is worth anything, where it does not say; 0: however late."""
+    started_at: float = field(default_factory=time)
+    """Wall clock, seconds since 1970."""
+
 
 def services(request: HTTPConnection) -> Services:
     """The dependency that every route takes."""

@@ -72,6 +72,11 @@ class LiveText:
                 piece, self._next = self._next, None
                 yield piece
 
+    @property
+    def untold(self) -> int:
+        """Characters that were written since `wrote` was last asked."""
+        return self._characters - self._told
+
     def wrote(self) -> int:
         """Characters that were written since this was last asked."""
         told, self._told = self._told, self._characters

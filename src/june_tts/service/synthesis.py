@@ -8,7 +8,7 @@ from typing import Protocol
 from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded
 from june_tts.ports import Engine
 from june_tts.service import request_rules as rules
-from june_tts.service.admission import Admission
+from june_tts.service.admission import Admission, Place, stopping
 from june_tts.service.live import Hearing, LiveText
 from june_tts.telemetry.recorder import Recorder, Status
 from june_tts.telemetry.tracing import within
@@ -33,7 +33,7 @@ class Speakable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class Settled:
     """A checked request: who speaks it and how."""
 
     utterance: Utterance
@@ -76,23 +76,46 @@ class Synthesizer:
             self._pieces(request, order)
         return order.utterance.voice
 
+    async def settle(self, request: SpeechRequest, characters: int) -> Settled:
+        """Who would speak a text of so many characters, and how; the text itself is not looked at.
+
+        Raises: as `stream`, for what the request is.
+        """
+        rules.check_length(characters, self._max_text_chars)
+        return await self._order(request)
+
+    def recall(self, request_id: str, settled: Settled, characters: int, seconds: float) -> None:
+        """What was made before is spoken again: it counts as any other utterance, but takes no place.
+
+        Args:
+            seconds: of audio.
+
+        Raises: Overloaded, where the server is stopping.
+        """
+        with self._refusals():
+            if self._admission.draining:
+                raise stopping()
+        self._recorder.recalled(request_id, settled.utterance.voice.id, characters, seconds)
+
     async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
         """Speak. Closing the generator cancels the work at once.
 
         Raises:
             InvalidRequest: one of its kinds, before the first chunk.
-            Overloaded: before the first chunk.
+            Overloaded, DeadlineMissed: before the first chunk.
             EngineFailed: at any time.
         """
         with self._refusals():
             self._check(request.text, len(request.text))
             order = await self._order(request)
             pieces = _asynchronous(self._pieces(request, order))
-            place = self._admission.place()
-        with place:
-            async with aclosing(self._speak(order, pieces, lambda: len(request.text))) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        length = len(request.text)
+        async with (
+            self._admission.place(order.engine.name, length) as place,
+            aclosing(self._speak(order, place, pieces, lambda: length)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
 
     async def speak(
         self, request: SpeechRequest, written: AsyncIterable[Written]
@@ -107,7 +130,7 @@ class Synthesizer:
 
         Raises:
             InvalidRequest: one of its kinds, before the first chunk; TextTooLong when it has become so long.
-            Overloaded: where a passage begins.
+            Overloaded, DeadlineMissed: where a passage begins.
             EngineFailed: at any time.
         """
         with self._refusals():
@@ -124,19 +147,18 @@ class Synthesizer:
             return await text.begun()
 
     async def _passage(
-        self, order: _Order, text: LiveText, hearing: Hearing
+        self, order: Settled, text: LiveText, hearing: Hearing
     ) -> AsyncGenerator[AudioChunk, None]:
-        with self._refusals():
-            place = self._admission.place()
         before = hearing.made
-        with place:
-            async with (
-                aclosing(text.passage()) as pieces,
-                aclosing(self._speak(order, pieces, text.wrote, live=True)) as chunks,
-            ):
-                async for chunk in chunks:
-                    hearing.add(chunk)
-                    yield _later(chunk, before)
+        async with (
+            self._admission.place(order.engine.name, text.untold, ongoing=before > 0) as place,
+            aclosing(text.passage()) as pieces,
+            aclosing(_told(pieces, place)) as fed,
+            aclosing(self._speak(order, place, fed, text.wrote, live=True)) as chunks,
+        ):
+            async for chunk in chunks:
+                hearing.add(chunk)
+                yield _later(chunk, before)
 
     async def _voice(self, request: SpeechRequest) -> Voice:
         if request.references:
@@ -144,16 +166,17 @@ class Synthesizer:
         with within("voice"):
             return await self._voices.resolve(request.voice_id)
 
-    async def _order(self, request: SpeechRequest) -> _Order:
+    async def _order(self, request: SpeechRequest) -> Settled:
         rules.check_numbers(request)
         voice = await self._voice(request)
         engine = self._voices.engine_for(voice)
         able = engine.capabilities()
-        return _Order(rules.utterance(request, voice, able), engine, able)
+        return Settled(rules.utterance(request, voice, able), engine, able)
 
     async def _speak(
         self,
-        order: _Order,
+        order: Settled,
+        place: Place,
         pieces: AsyncIterable[Piece],
         characters: Callable[[], int],
         *,
@@ -169,10 +192,14 @@ class Synthesizer:
             # not whenever the garbage collector finds the generator
             async with aclosing(watch.spoken(engine.synthesize(utterance, watch.read(pieces)))) as chunks:
                 silent = True
+                place.asks()
                 async for chunk in chunks:
                     silent = False
-                    watch.chunk(chunk.samples.size / chunk.sample_rate)
+                    seconds = chunk.samples.size / chunk.sample_rate
+                    watch.chunk(seconds)
+                    place.hears(seconds)
                     yield chunk
+                    place.asks()
                     watch.asked()
             if silent and not live:
                 raise NothingToSpeak("nothing in the text makes a sound in this voice", param="text")
@@ -199,7 +226,7 @@ class Synthesizer:
         rules.check_length(characters, self._max_text_chars)
         self._check_text(text)
 
-    def _pieces(self, request: SpeechRequest, order: _Order) -> Iterator[Piece]:
+    def _pieces(self, request: SpeechRequest, order: Settled) -> Iterator[Piece]:
         cut = self._speakable if request.normalize else self._verbatim
         pieces = cut(
             request.text,
@@ -215,7 +242,7 @@ class Synthesizer:
         return _before(first, pieces)
 
 
-def _growing(request: SpeechRequest, order: _Order) -> Growing:
+def _growing(request: SpeechRequest, order: Settled) -> Growing:
     return Growing(
         order.utterance.language,
         first_chars=order.able.first_piece_chars,
@@ -235,6 +262,18 @@ def _later(chunk: AudioChunk, seconds: float) -> AudioChunk:
 def _before(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
     yield first
     yield from rest
+
+
+async def _told(pieces: AsyncIterable[Piece], place: Place) -> AsyncGenerator[Piece, None]:
+    """The same; `place` is told when the engine has words and when it waits for the writer."""
+    ahead = aiter(pieces)
+    while True:
+        place.feeds(words=False)
+        piece = await anext(ahead, None)
+        place.feeds(words=True)
+        if piece is None:
+            return
+        yield piece
 
 
 async def _asynchronous(pieces: Iterator[Piece]) -> AsyncIterator[Piece]:

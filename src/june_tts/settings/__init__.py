@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from june_tts.errors import SettingsError, shown
+from june_tts.settings.admission import Queueing
 from june_tts.settings.batch import Batch
 from june_tts.settings.fish import Fish
 from june_tts.settings.hub import Hub
@@ -27,9 +28,9 @@ from june_tts.settings.rooms import Rooms
 from june_tts.settings.serving import Serving
 from june_tts.settings.sharing import Sharing
 from june_tts.settings.speech import Speech
+from june_tts.settings.watching import Watching
 
 OPENAI_VOICES = (
-from june_tts.settings.watching import Watching
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
     *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
 )
@@ -47,14 +48,15 @@ SDK have had in them, new and old."""
 
 # Pydantic goes through bases from the last to the first: this is the order of the reference, backwards.
 class Settings(
+    Watching,
     Logs,
     Rooms,
-    Watching,
     Remote,
     Fish,
     Hub,
     Batch,
     Limits,
+    Queueing,
     Speech,
     Sharing,
     Library,

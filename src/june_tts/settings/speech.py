@@ -46,7 +46,7 @@ class Speech(BaseModel):
         64,
         ge=1,
         alias="JUNE_MAX_STREAMS",
-        description="Streams served at once; one more is refused with 503.",
+        description="Streams served at once. What an engine carries is learned, and may be fewer.",
     )
     ahead_seconds: float = Field(
         8.0, gt=0, le=120, alias="JUNE_AHEAD_SECONDS",

@@ -98,7 +98,7 @@ async def test_a_flush_speaks_what_is_there() -> None:
 @pytest.mark.parametrize("written", [(), ("",), (" ", "\n"), (Flush(),), ("\U0001f600", Flush(), "...")])
 async def test_words_without_a_sound_are_no_error_and_take_no_place(written: tuple[Written, ...]) -> None:
     async with fake_server(max_streams=1) as server:
-        with server.services.admission.place():
+        async with server.services.admission.place("fake", 1):
             assert await speak(server, finished(*written)) == 0
         assert server.services.recorder.totals.requests == 0
 
@@ -133,8 +133,9 @@ async def test_what_was_not_flushed_is_waited_for_in_its_place(monkeypatch: pyte
 
 async def test_a_passage_that_finds_no_place_is_refused() -> None:
     async with fake_server(max_streams=1) as server:
-        with server.services.admission.place(), pytest.raises(Overloaded):
-            await speak(server, finished("Hello there."))
+        async with server.services.admission.place("fake", 1):
+            with pytest.raises(Overloaded):
+                await speak(server, finished("Hello there."))
         assert server.services.recorder.totals.refused == 1
 
 
