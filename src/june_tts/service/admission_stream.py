@@ -1,0 +1,92 @@
+"""One playing stream as its listener hears it: what the engine's load is learned from. No clock of its own.
+
+Told when the reader asks the engine for audio and when it gets some. A reader that takes its time (a room
+plays in real time, a slow network) says nothing of the engine, nor does one whose words are still being
+written: only waiting for an engine that has words counts.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Sign = Literal["first", "good", "tight", "dry"]
+"""Its first audio; enough ahead of its listener; hardly; too late, the listener heard silence."""
+
+ENOUGH_SECONDS = 1.0
+"""A stream that is so far ahead of its listener is safe, however old it is."""
+GAIN = 0.5
+"""A younger one should have gained so many seconds on its listener for every second since its first audio:
+an engine that makes speech at 1.5 times real time carries what it has, and can take no more."""
+HOLD_SECONDS = 0.1
+"""With less than this ahead nothing new begins beside it."""
+LOST_SECONDS = 1.0
+"""Silence after which holding others back cannot help this listener any more."""
+WAITED_SECONDS = 0.005
+"""What comes sooner was ready before it was asked for."""
+READER_SECONDS = 0.25
+"""What a reader that takes its time has left to play when it asks for more: two of a room's buffers."""
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    came: float
+    alone: bool
+    """Nothing else played when it began."""
+    words: bool = True
+    """The engine has words of it to speak."""
+    fed: float | None = None
+    """Since when it has had words."""
+    asked: float | None = None
+    """Since when its reader waits for audio."""
+    gave: float | None = None
+    """When its reader last got some."""
+    first: float | None = None
+    until: float = 0.0
+    """When its listener runs out of sound."""
+
+    def asks(self, now: float) -> None:
+        """The reader wants audio."""
+        self.asked = now
+        self.fed = self.came if self.fed is None and self.words else self.fed
+        if self.gave is not None and now - self.gave > WAITED_SECONDS:
+            self.until = max(self.until, now + READER_SECONDS)
+
+    def feeds(self, words: bool, now: float) -> None:
+        """The engine got words, or waits for words still being written."""
+        self.words = words
+        if words and self.fed is None:
+            self.fed = now
+        elif words:
+            # the silence was the writer's
+            self.until = max(self.until, now + HOLD_SECONDS)
+
+    def hears(self, seconds: float, now: float) -> Sign:
+        """The reader got so much audio."""
+        sign = self._sign(now)
+        self.first = now if self.first is None else self.first
+        self.until = max(self.until, now) + seconds
+        self.asked, self.gave = None, now
+        return sign
+
+    def first_seconds(self) -> float:
+        """From its words to its first audio."""
+        return (self.first or self.came) - (self.came if self.fed is None else self.fed)
+
+    def starving(self, now: float) -> bool:
+        """Its listener is about to hear silence, and the engine could prevent that."""
+        if self.first is None or not self._waits(now):
+            return False
+        return -LOST_SECONDS < self.until - now < min(HOLD_SECONDS, self._needed(now))
+
+    def _sign(self, now: float) -> Sign:
+        if self.first is None:
+            return "first"
+        left = self.until - now
+        if not self._waits(now) or left >= self._needed(now):
+            return "good"
+        return "tight" if left >= 0 else "dry"
+
+    def _waits(self, now: float) -> bool:
+        return self.words and self.asked is not None and now - self.asked > WAITED_SECONDS
+
+    def _needed(self, now: float) -> float:
+        return min(ENOUGH_SECONDS, GAIN * (now - (self.first or now)))
