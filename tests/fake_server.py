@@ -8,15 +8,18 @@ import httpx
 from fastapi import FastAPI
 
 from june_tts.audio.judge import judge
+from june_tts.cache.doorkeeper import Doorkeeper
+from june_tts.cache.phrases import PhraseMemory
 from june_tts.engine.fake import FakeCodec, FakeEngine
 from june_tts.http.app import create_app
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import References, RoomPublisher
-from june_tts.service.admission import Admission
+from june_tts.service.admission import Admission, AdmissionRules, Places
 from june_tts.service.batch import Batches, BatchRules
 from june_tts.service.library_references import LibraryReferences
+from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
 from june_tts.service.voices import VoiceLibrary
@@ -42,6 +45,7 @@ async def fake_server(
     *,
     api_key: str | None = None,
     max_streams: int = 4,
+    rules: AdmissionRules | None = None,
     stall_seconds: float = 5.0,
     references: References | None = None,
     codec: FakeCodec | None = None,
@@ -50,13 +54,15 @@ async def fake_server(
     rooms: RoomPublisher | None = None,
     batch: BatchRules | None = None,
     room_queue: int = 4,
+    phrase_bytes: int = 1 << 20,
+    phrase_rules: PhraseRules | None = None,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`."""
     engine = engine or FakeEngine()
     codec = codec or FakeCodec()
     metrics = Metrics()
     recorder = Recorder(metrics)
-    admission = Admission(max_streams)
+    admission = Admission(rules or AdmissionRules(max_streams, queue=0), metrics.admission, recorder.refused)
     store = MemoryVoiceStore()
     library = VoiceLibrary(store, [engine], judge, "fake", {"alloy": "fake"}, ["fish"])
     synthesizer = Synthesizer(
@@ -68,6 +74,11 @@ async def fake_server(
         recorder=recorder,
         max_text_chars=MAX_CHARS,
     )
+    memory = PhraseMemory(most_bytes=phrase_bytes, seconds=60)
+    metrics.phrases.watch(lambda: memory.bytes, lambda: len(memory))
+    phrases = Phrases(
+        synthesizer, memory, None, Doorkeeper(1024).seen, metrics.phrases, phrase_rules or PhraseRules()
+    )
     limits = BodyLimits(max_body_bytes=65_536, max_upload_bytes=2_000_000, timeout_seconds=0.5)
     services = Services(
         version="0",
@@ -76,13 +87,14 @@ async def fake_server(
         store=store,
         engines=[engine],
         admission=admission,
+        phrases=phrases,
         recorder=recorder,
         metrics=metrics,
         body_limits=limits,
         api_key=api_key,
         default_voice="fake",
         stall_seconds=stall_seconds,
-        sockets=Admission(sockets, "sockets"),
+        sockets=Places(sockets, "sockets"),
         live=live or LiveLimits(stall_seconds=stall_seconds),
         references=references or LibraryReferences(library),
         batches=Batches(synthesizer, admission, metrics.batch, batch or BatchRules()),
@@ -97,4 +109,5 @@ async def fake_server(
         yield FakeServer(app, engine, services, http)
     if services.utterances:
         await services.utterances.close(0)
+    await phrases.close()
     library.close()

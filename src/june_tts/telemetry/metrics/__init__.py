@@ -34,6 +34,7 @@ class Metrics:
         self.speech = SpeechMetrics(self.registry)
         self.batch = BatchMetrics(self.registry)
         self.rooms = RoomMetrics(self.registry)
+        self.admission = AdmissionMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
         self.links = LinkMetrics(self.registry)
 
