@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def utterances_of(settings: Settings, services: Services, stack: AsyncExitStack) -> Utterances | None:
     """What speaks in rooms, LIVEKIT_ROOM being joined; None where LiveKit is not configured."""
-    source = _ticket_source(settings, stack)
+    source = ticket_source(settings, stack)
     if source is None:
         return None
     from june_tts.livekit.rooms import Rooms, RoomsRules
@@ -48,8 +48,8 @@ def utterances_of(settings: Settings, services: Services, stack: AsyncExitStack)
     return utterances
 
 
-def _ticket_source(settings: Settings, stack: AsyncExitStack) -> "TicketSource | None":
-    """Raises: SettingsError."""
+def ticket_source(settings: Settings, stack: AsyncExitStack) -> "TicketSource | None":
+    """None where LiveKit is not configured. Raises: SettingsError, where it is in part."""
     key, secret = settings.livekit_api_key, settings.livekit_api_secret
     url, identity = settings.livekit_url, settings.livekit_identity
     if url and key and secret:

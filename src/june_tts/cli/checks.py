@@ -157,15 +157,6 @@ def sound(_: Settings) -> Finding:
     return Finding("sound", "ok", f"`say` will write files: {reason}")
 
 
-def livekit(settings: Settings) -> Finding:
-    # a release without rooms has no such setting
-    url = getattr(settings, "livekit_url", None)
-    if url is None:
-        found = "not configured; a request with room_name is answered 503, audio over HTTP works"
-        return Finding("livekit", "ok", found)
-    return Finding("livekit", "ok", f"rooms at {url}")
-
-
 def usable_cores() -> int:
     """Cores this process may run on: fewer than the machine has, in a container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -193,5 +184,5 @@ def available_memory(source: Path = Path("/proc/meminfo")) -> int | None:
 
 
 MACHINE_CHECKS: tuple[Check, ...] = (
-    *(python_version, processor, memory, gpu, port, data_dir, packages, espeak, sound, livekit),
+    *(python_version, processor, memory, gpu, port, data_dir, packages, espeak, sound),
 )

@@ -5,6 +5,7 @@ import time
 
 from june_tts.bootstrap import database_url
 from june_tts.cli.checks import Check, Finding
+from june_tts.cli.checks_rooms import livekit
 from june_tts.cli.library import opened
 from june_tts.errors import JuneError, ModelUnavailable
 from june_tts.models.embedded import joe
@@ -108,4 +109,4 @@ async def _unknown(settings: Settings) -> list[str]:
     return sorted(wanted - known - aliases)
 
 
-SERVICE_CHECKS: tuple[Check, ...] = (database, piper, kokoro, names)
+SERVICE_CHECKS: tuple[Check, ...] = (database, livekit, piper, kokoro, names)

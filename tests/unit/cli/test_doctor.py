@@ -98,17 +98,6 @@ def test_espeak_speaks_here(settings: Make) -> None:
     assert checks.espeak(settings(JUNE_ENGINES="piper")).state == "ok"
 
 
-def test_it_says_whether_rooms_can_be_spoken_into(settings: Make) -> None:
-    class WithRooms(Settings):
-        livekit_url: str | None = None
-
-    assert "not configured" in checks.livekit(settings()).found
-    assert (
-        checks.livekit(WithRooms.model_validate({"livekit_url": "wss://rooms"})).found
-        == "rooms at wss://rooms"
-    )
-
-
 def test_a_database_that_is_not_there_fails_without_its_password(settings: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         number = closed.getsockname()[1]
