@@ -1,6 +1,6 @@
 """What the service needs from the outside. Two real implementations each, or it is not a port."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Sequence
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
@@ -11,14 +11,18 @@ from june_tts.types import (
     ApiKey,
     AudioChunk,
     AuditEntry,
+    Budget,
     Capabilities,
     ClonedVoice,
     EngineCounts,
     EngineHealth,
+    Grant,
     InlineReference,
     KeyLimits,
     Line,
     NewVoice,
+    Order,
+    Phrase,
     Picture,
     Piece,
     RoomsState,
@@ -90,6 +94,18 @@ class Supervised(Protocol):
 
 
 @runtime_checkable
+class TellsProgress(Protocol):
+    """An engine that knows better than its readers whether it is at work."""
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when, by `time.monotonic()`, there is something to do and nothing is done; None while it works,
+        has nothing to do, or waits for readers who take nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class SpeaksInCodes(Protocol):
     """An engine that turns recordings into codes and codes into speech, also for others."""
 
@@ -147,6 +163,43 @@ class VoiceStore(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class PhraseMemory(Protocol):
+    """Phrases at hand. A key is a digest of all that is heard; nothing here waits."""
+
+    def get(self, key: bytes) -> Phrase | None: ...
+
+    def put(self, key: bytes, phrase: Phrase, voice_id: str, *, pinned: bool = False) -> bool:
+        """Keep it, others making room for it; `pinned`: until it is unpinned.
+
+        Returns: whether there was room.
+        """
+        ...
+
+    def forget(self, voice_id: str) -> None:
+        """Drop what this voice speaks."""
+        ...
+
+    def unpin(self, but: Collection[bytes]) -> None:
+        """Only these keys stay pinned, where they are."""
+        ...
+
+
+class SharedPhrases(Protocol):
+    """Phrases that all replicas have. Nothing here raises: where they are away, there is nothing to find."""
+
+    async def get(self, key: bytes, expected_bytes: int) -> Phrase | None:
+        """`expected_bytes`: at most; a large one may take longer."""
+        ...
+
+    async def put(self, key: bytes, phrase: Phrase, voice_id: str) -> bool:
+        """Returns: whether it is kept now."""
+        ...
+
+    async def forget(self, voice_id: str) -> bool:
+        """Drop what this voice speaks. Returns: whether it is done."""
+        ...
 
 
 class VoiceCodec(Protocol):
@@ -269,3 +322,32 @@ class UsageStore(Protocol):
     async def since(self, day: date) -> Sequence[Usage]:
         """Every count from that day on."""
         ...
+
+
+class Ledger(Protocol):
+    """Keeps the budgets of callers."""
+
+    async def take(self, key_id: str, orders: Sequence[Order]) -> Sequence[Grant] | None:
+        """A grant for each order, or None where the ledger cannot be reached."""
+        ...
+
+    async def stream(self, key_id: str, owner: str, streams: int, most: int) -> bool | None:
+        """Hold places for so many streams of a caller, in place of what `owner` held.
+
+        Returns: False where all owners together would hold more than `most`; None out of reach.
+        """
+        ...
+
+
+class LocalLedger(Ledger, Protocol):
+    """A ledger in the memory of this process, which is always there."""
+
+    def take_now(self, key_id: str, orders: Sequence[Order]) -> Sequence[Grant]:
+        """As `take`, without waiting."""
+        ...
+
+    def learn(self, key_id: str, budget: Budget, left: float) -> None:
+        """Go on from what another ledger says is left."""
+        ...
+
+    def left(self, key_id: str, budget: Budget) -> float: ...

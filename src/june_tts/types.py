@@ -445,3 +445,53 @@ class Usage:
     requests: int = 0
     characters: int = 0
     audio_seconds: float = 0.0
+
+
+BudgetKind = Literal["requests", "characters", "audio_seconds"]
+BudgetWindow = Literal["minute", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a caller may have of something in a time. A minute's is a bucket that fills steadily; a day's or
+    a month's is a count that begins anew with each, in UTC."""
+
+    kind: BudgetKind
+    window: BudgetWindow
+    limit: int
+
+    @property
+    def name(self) -> str:
+        """Of the limit: `characters_per_day`."""
+        return f"{self.kind}_per_{self.window}"
+
+    @property
+    def seconds(self) -> int:
+        """Of its window; of a month, the longest there are."""
+        return {"minute": 60, "day": 86_400, "month": 31 * 86_400}[self.window]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of one budget."""
+
+    budget: Budget
+    charge: float = 0.0
+    """Taken whatever is left; below 0 it is given back."""
+    need: float = 0.0
+    """Taken where there is room for the needs of all orders, else nothing."""
+    want: float = 0.0
+    """Taken with the need, as much of it as there is."""
+    known: float = 0.0
+    """Of a day or month: what is known to be used. A ledger that has forgotten begins from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a ledger gave of one budget: the need and as much as could be of the want, or nothing."""
+
+    granted: float
+    left: float
+    """In the ledger after that, below 0 where it was overcharged."""
+    wait: float
+    """Seconds after which the need would fit; 0 where it does."""

@@ -8,14 +8,15 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from june_tts.audio.judge import judge
-from june_tts.bootstrap.batch import batches_of
 from june_tts.bootstrap.admission import admission_of
+from june_tts.bootstrap.batch import batches_of
 from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
 from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
+from june_tts.bootstrap.phrases import phrases_of
 from june_tts.bootstrap.rooms import utterances_of
-from june_tts.bootstrap.telemetry import traces_of
 from june_tts.bootstrap.sharing import shared_of
+from june_tts.bootstrap.telemetry import health_of, traces_of
 from june_tts.cache import Shared
 from june_tts.engine.host_link import HostLink
 from june_tts.http.live_limits import LiveLimits
@@ -130,8 +131,10 @@ def _services(
         store=store,
         engines=engines,
         admission=admission,
+        phrases=phrases_of(settings, synthesizer, shared, metrics, stack),
         recorder=recorder,
         metrics=metrics,
+        health=health_of(settings, engines, store, recorder, admission, metrics, shared, stack),
         shared=shared,
         body_limits=BodyLimits(
             settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds

@@ -10,6 +10,9 @@ from starlette.types import Receive, Scope, Send
 
 from june_tts.errors import JuneError
 
+UNCOLLECTED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""Of every reply that is speech: a proxy that collects it would undo the streaming."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,10 +37,7 @@ class AudioResponse(Response):
         self.status_code = 200
         self.media_type = media_type
         self.background = None
-        self.init_headers(headers)
-        self.headers["Cache-Control"] = "no-store"
-        # a proxy that collects the reply would undo the streaming
-        self.headers["X-Accel-Buffering"] = "no"
+        self.init_headers({**(headers or {}), **UNCOLLECTED})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         stream = asyncio.create_task(self._stream(send))

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -18,8 +18,19 @@ def _event(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
 
 
-async def speech_events(audio: AsyncGenerator[bytes, None], text: str) -> AsyncGenerator[bytes, None]:
-    """Wrap encoded audio in events. An error after the first delta is an event of type `error`."""
+def speech_events(characters: int) -> Callable[[AsyncGenerator[bytes, None]], AsyncGenerator[bytes, None]]:
+    """What wraps encoded audio of a text of so many characters in events.
+
+    An error after the first delta is an event of type `error`.
+    """
+
+    def wrap(audio: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        return _events(audio, characters)
+
+    return wrap
+
+
+async def _events(audio: AsyncGenerator[bytes, None], characters: int) -> AsyncGenerator[bytes, None]:
     sent = 0
     try:
         async with aclosing(audio):
@@ -31,7 +42,7 @@ async def speech_events(audio: AsyncGenerator[bytes, None], text: str) -> AsyncG
             raise  # the headers are not out: it gets its true status
         yield _event({"type": "error", "error": {"message": str(error), "code": error.code}})
         return
-    read = math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+    read = math.ceil(characters / CHARACTERS_PER_TOKEN)
     made = math.ceil(sent / OUTPUT_BYTES_PER_TOKEN)
     usage = {"input_tokens": read, "output_tokens": made, "total_tokens": read + made}
     yield _event({"type": "speech.audio.done", "usage": usage})

@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from june_tts.settings.hub import Hub
 from june_tts.settings.library import Library
 from june_tts.settings.limits import Limits
 from june_tts.settings.logs import Logs
+from june_tts.settings.phrases import KeptPhrases
 from june_tts.settings.remote import Remote
 from june_tts.settings.rooms import Rooms
 from june_tts.settings.serving import Serving
 from june_tts.settings.sharing import Sharing
 from june_tts.settings.speech import Speech
 from june_tts.settings.watching import Watching
+from june_tts.settings.workers import Workers
 
 OPENAI_VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
@@ -48,6 +50,7 @@ SDK have had in them, new and old."""
 
 # Pydantic goes through bases from the last to the first: this is the order of the reference, backwards.
 class Settings(
+    Workers,
     Watching,
     Logs,
     Rooms,
@@ -58,6 +61,7 @@ class Settings(
     Limits,
     Queueing,
     Speech,
+    KeptPhrases,
     Sharing,
     Library,
     Serving,
@@ -113,6 +117,8 @@ class Loaded:
 
     settings: Settings
     origins: Mapping[str, str]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What was found, by names, as it was found: another process makes the same settings of it."""
 
 
 def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
@@ -147,7 +153,7 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     take({alias: environ[alias] for alias in known if environ.get(alias)}, "environment")
     take(overrides or {}, "command line")
     try:
-        return Loaded(Settings.model_validate(values), origins)
+        return Loaded(Settings.model_validate(values), origins, values)
     except ValidationError as bad:
         raise SettingsError("\n".join(_explain(e, values) for e in bad.errors())) from None
 

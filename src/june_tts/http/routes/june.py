@@ -12,7 +12,7 @@ from june_tts.http.forms import checked_form
 from june_tts.http.routes.docs import REMOVAL, SPEECH, SYNTHESIZE_REPLY, UPLOAD, june_refusals
 from june_tts.http.routes.rooms import spoken_in_room
 from june_tts.http.services import Services, request_id, services
-from june_tts.http.speech import speech_response
+from june_tts.http.speech import plain_reply, speech_response
 from june_tts.http.speech_fields import SpeechFields
 from june_tts.types import ClonedVoice, RoomRequest, Voice
 
@@ -57,7 +57,7 @@ async def synthesize(
     request = body.speech(ident)
     _fits(body)
     if body.room_name is None:
-        return speech_response(given, request, body.audio_format, body.sample_rate)
+        return await speech_response(given, request, plain_reply(body.audio_format, body.sample_rate))
     wanted = RoomRequest(body.room_name, request, body.priority, body.interrupt)
     return await spoken_in_room(given, wanted, wait=body.wait)
 

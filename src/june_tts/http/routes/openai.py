@@ -8,13 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from june_tts.errors import UnsupportedParameter, shown
-from june_tts.http.audio_response import AudioResponse
 from june_tts.http.errors import ModelNotFound
 from june_tts.http.models import check_model
 from june_tts.http.routes.docs import AUDIO_REPLY, SPEECH, openai_refusals
 from june_tts.http.routes.elevenlabs_voices import elevenlabs_models
 from june_tts.http.services import Services, request_id, services
-from june_tts.http.speech import speech_response, spoken_bytes
+from june_tts.http.speech import plain_reply, speech_response
 from june_tts.http.sse import speech_events
 from june_tts.types import Format, SpeechRequest
 
@@ -80,11 +79,8 @@ async def speech(
         raise UnsupportedParameter("instructions: no engine here can follow them", param="instructions")
     request = SpeechRequest(ident, body.input, voice_id, body.language, body.speed)
     rate = body.sample_rate or (PCM_RATE if body.response_format == "pcm" else None)
-    if body.stream_format == "sse":
-        audio = spoken_bytes(given, request, body.response_format, rate)
-        events = speech_events(audio, body.input)
-        return AudioResponse(events, media_type="text/event-stream", stall_seconds=given.stall_seconds)
-    return speech_response(given, request, body.response_format, rate)
+    events = speech_events(len(body.input)) if body.stream_format == "sse" else None
+    return await speech_response(given, request, plain_reply(body.response_format, rate, events))
 
 
 @router.get("/models", responses=openai_refusals())

@@ -10,12 +10,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from june_tts.telemetry.metrics.access import AccessMetrics
 from june_tts.telemetry.metrics.admission import AdmissionMetrics
 from june_tts.telemetry.metrics.batch import BatchMetrics
 from june_tts.telemetry.metrics.engines import EngineMetrics
 from june_tts.telemetry.metrics.fish import FishCollector
 from june_tts.telemetry.metrics.http import HttpMetrics
 from june_tts.telemetry.metrics.links import LinkMetrics
+from june_tts.telemetry.metrics.phrases import PhraseMetrics
 from june_tts.telemetry.metrics.process import ProcessMetrics
 from june_tts.telemetry.metrics.rooms import RoomMetrics
 from june_tts.telemetry.metrics.speech import SpeechMetrics
@@ -32,11 +34,13 @@ class Metrics:
         self.process = ProcessMetrics(self.registry)
         self.http = HttpMetrics(self.registry)
         self.speech = SpeechMetrics(self.registry)
-        self.batch = BatchMetrics(self.registry)
-        self.rooms = RoomMetrics(self.registry)
         self.admission = AdmissionMetrics(self.registry)
+        self.batch = BatchMetrics(self.registry)
+        self.phrases = PhraseMetrics(self.registry)
+        self.rooms = RoomMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
         self.links = LinkMetrics(self.registry)
+        self.access = AccessMetrics(self.registry)
 
     def watch_fish(self, counts: Callable[[], EngineCounts]) -> None:
         """Read the counts of the engine fish, which its process keeps, at every scrape."""

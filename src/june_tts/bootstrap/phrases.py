@@ -1,0 +1,59 @@
+"""Speech that is kept, and what names the program that made it."""
+
+import hashlib
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from june_tts.cache import Shared
+from june_tts.cache.doorkeeper import Doorkeeper
+from june_tts.cache.phrases import PhraseMemory
+from june_tts.cache.phrases_shared import SharedPhrases
+from june_tts.service.phrases import PhraseRules, Phrases
+from june_tts.service.synthesis import Synthesizer
+from june_tts.settings import Settings
+from june_tts.telemetry.metrics import Metrics
+
+HEARD = ("audio", "engine", "fish", "models", "service", "text")
+"""Packages whose code is heard in what is spoken."""
+MIB, KIB = 1 << 20, 1 << 10
+
+
+def phrases_of(
+    settings: Settings,
+    synthesizer: Synthesizer,
+    shared: Shared | None,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> Phrases:
+    """The cache of phrases; one that keeps nothing where JUNE_PHRASE_MB is 0."""
+    memory = PhraseMemory(most_bytes=round(settings.phrase_mb * MIB), seconds=settings.phrase_seconds)
+    metrics.phrases.watch(lambda: memory.bytes, lambda: len(memory))
+    on = settings.phrase_mb > 0
+    phrases = Phrases(
+        synthesizer,
+        memory,
+        SharedPhrases(shared, seconds=settings.phrase_seconds) if shared and on else None,
+        Doorkeeper().seen,
+        metrics.phrases,
+        PhraseRules(code_of(), settings.phrase_random, settings.phrase_kb * KIB if on else 0),
+    )
+    stack.push_async_callback(phrases.close)
+    return phrases
+
+
+def code_of() -> str:
+    """A digest of the code that turns text into audio: what another release has made may sound different."""
+    digest = hashlib.sha256(version("june-tts").encode())
+    for name in HEARD:
+        _add(digest, files("june_tts") / name)
+    return digest.hexdigest()[:32]
+
+
+def _add(digest: "hashlib._Hash", place: Traversable) -> None:
+    for entry in sorted(place.iterdir(), key=lambda one: one.name):
+        if entry.is_dir():
+            _add(digest, entry)
+        elif entry.name.endswith(".py"):
+            digest.update(entry.read_bytes())

@@ -1,0 +1,212 @@
+"""Speech that was made before: found at once, and kept where it was made to its end.
+
+A phrase is kept when it is asked for the second time, and only where it sounds the same each time, or where
+the settings allow what was drawn. See docs/decisions/phrase-cache.md.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from june_tts.errors import JuneError
+from june_tts.ports import PhraseMemory, SharedPhrases
+from june_tts.service.phrase_key import Order, phrase_key
+from june_tts.service.request_rules import reproducible
+from june_tts.service.synthesis import Settled, Synthesizer
+from june_tts.telemetry.metrics.phrases import PhraseMetrics
+from june_tts.types import AudioChunk, Phrase
+
+Work = TypeVar("Work")
+Level = Literal["memory", "redis"]
+Encode = Callable[[AsyncGenerator[AudioChunk, None]], AsyncGenerator[bytes, None]]
+"""From speech as it is made to the bytes of a reply; closing it closes the speech."""
+
+LOOKUP_SECONDS = 0.02
+"""How long an answer waits for Redis. Making a phrase again is better than a pause before it; what comes
+later is kept for the next one."""
+MOST_UNDER_WAY = 64
+"""Calls to Redis that nobody waits for; one more is not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseRules:
+    code: str = ""
+    """Names the program that turns text into audio."""
+    random: bool = False
+    """Whether to keep speech that would be drawn anew."""
+    most_bytes: int = 1 << 20
+    """Of one phrase; 0: nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a phrase that was asked for."""
+
+    settled: Settled | None = None
+    """Who would speak it; None where it would be refused."""
+    key: bytes = b""
+    phrase: Phrase | None = None
+    level: Level = "memory"
+    keep: bool = False
+    """It was not there, and is to be kept when it has been made."""
+
+
+NOTHING = Found()
+
+
+class Phrases:
+    """For one event loop. `close` it after the last call."""
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        memory: PhraseMemory,
+        shared: SharedPhrases | None,
+        seen: Callable[[bytes], bool],
+        metrics: PhraseMetrics,
+        rules: PhraseRules,
+    ) -> None:
+        """`seen`: whether a key was asked for before; remembers that it was."""
+        self._synthesizer = synthesizer
+        self._memory = memory
+        self._shared = shared
+        self._seen = seen
+        self._metrics = metrics
+        self._rules = rules
+        self._recording: dict[bytes, str] = {}
+        """Keys of phrases that are being made and kept, to the voices that speak them."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._gone: set[str] = set()
+        """Voices whose phrases Redis may still have."""
+
+    async def find(self, asked: Order) -> Found:
+        """A phrase that was made before; never waits longer than LOOKUP_SECONDS.
+
+        Refuses nothing: what cannot be spoken is not found, and `Synthesizer.stream` says why.
+        """
+        # a recording that comes with a request is its sender's: neither it nor its sound is kept
+        if asked.request.references or not self._rules.most_bytes:
+            return NOTHING
+        try:
+            settled = await self._synthesizer.settle(asked.request, asked.characters)
+        except JuneError:
+            return NOTHING
+        key = phrase_key(asked, settled, self._rules.code)
+        if phrase := self._memory.get(key):
+            return Found(settled, key, phrase)
+        if not (self._rules.random or reproducible(settled.utterance, settled.able)):
+            return Found(settled, key)
+        if phrase := await self._from_redis(key, settled.utterance.voice.id):
+            return Found(settled, key, phrase, "redis")
+        self._metrics.misses.inc()
+        return Found(settled, key, keep=key not in self._recording and self._seen(key))
+
+    def recall(self, request_id: str, asked: Order, found: Found) -> Phrase:
+        """A phrase that was found, to be sent now: counted, and paid for, as if it were spoken.
+
+        Raises:
+            Overloaded: the server is stopping.
+            RateLimited: the caller has had its share.
+        """
+        if found.phrase is None or found.settled is None:
+            raise ValueError("only what was found can be recalled")
+        phrase = found.phrase
+        self._synthesizer.recall(request_id, found.settled, asked.characters, phrase.seconds)
+        self._metrics.hits.labels(found.level).inc()
+        self._metrics.saved.labels(found.level).inc(phrase.seconds)
+        return phrase
+
+    def made(
+        self, found: Found, chunks: AsyncGenerator[AudioChunk, None], encode: Encode
+    ) -> AsyncGenerator[bytes, None]:
+        """A phrase that was not found, as it is made; kept if it comes to its end."""
+        if not found.keep or found.settled is None:
+            return encode(chunks)
+        return self._recorded(found.key, found.settled.utterance.voice.id, chunks, encode)
+
+    def keep(self, key: bytes, phrase: Phrase, voice_id: str, *, pinned: bool = False) -> bool:
+        """Returns: whether there was room for it in memory."""
+        kept = self._memory.put(key, phrase, voice_id, pinned=pinned)
+        self._metrics.stored.inc()
+        if self._shared is not None:
+            self._begin(self._shared.put(key, phrase, voice_id))
+        return kept
+
+    async def forget(self, voice_id: str) -> None:
+        """A voice is gone, or is another one now: nothing of it is kept from here on, in Redis neither."""
+        self._memory.forget(voice_id)
+        for key in [key for key, voice in self._recording.items() if voice == voice_id]:
+            del self._recording[key]
+        if self._shared is not None:
+            self._gone.add(voice_id)
+            await self.drop_gone()
+
+    async def drop_gone(self) -> None:
+        """Have Redis drop what it could not be told of while it was away."""
+        for voice_id in [*self._gone]:
+            if self._shared is None or not await self._shared.forget(voice_id):
+                return
+            self._gone.discard(voice_id)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _recorded(
+        self, key: bytes, voice_id: str, chunks: AsyncGenerator[AudioChunk, None], encode: Encode
+    ) -> AsyncGenerator[bytes, None]:
+        parts: list[bytes] = []
+        size, heard = 0, _Heard()
+        self._recording[key] = voice_id
+        try:
+            async with aclosing(encode(heard.of(chunks))) as encoded:
+                async for data in encoded:
+                    size += len(data)
+                    if size <= self._rules.most_bytes:
+                        parts.append(data)
+                    yield data
+            # not there any more: the voice was removed while it spoke
+            if size <= self._rules.most_bytes and key in self._recording:
+                self.keep(key, Phrase(b"".join(parts), heard.seconds), voice_id)
+        finally:
+            self._recording.pop(key, None)
+
+    async def _from_redis(self, key: bytes, voice_id: str) -> Phrase | None:
+        if self._shared is None:
+            return None
+        asking = self._begin(self._fetch(self._shared, key, voice_id))
+        if asking is None:
+            return None
+        await asyncio.wait({asking}, timeout=LOOKUP_SECONDS)
+        return asking.result() if asking.done() and not asking.cancelled() else None
+
+    async def _fetch(self, shared: SharedPhrases, key: bytes, voice_id: str) -> Phrase | None:
+        phrase = await shared.get(key, self._rules.most_bytes)
+        if phrase is not None:
+            self._memory.put(key, phrase, voice_id)
+        return phrase
+
+    def _begin(self, work: Coroutine[Any, Any, Work]) -> "asyncio.Task[Work] | None":
+        """Work that goes on by itself; None where there is too much of it already."""
+        if len(self._tasks) >= MOST_UNDER_WAY:
+            work.close()
+            return None
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class _Heard:
+    """Counts the audio on its way to the encoder."""
+
+    seconds = 0.0
+
+    async def of(self, chunks: AsyncGenerator[AudioChunk, None]) -> AsyncGenerator[AudioChunk, None]:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                self.seconds += chunk.samples.size / chunk.sample_rate
+                yield chunk
