@@ -12,9 +12,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 
-from june_tts.cli.serve import server_config
 from june_tts.engine.fake import FakeEngine
 from june_tts.settings import Settings
+from june_tts.workers.server import server_config
 from tests.fake_server import FakeServer, fake_server
 
 WAIT_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""The engines where there are several web workers: in a process of their own, or what a worker has of them."""
+"""The engines of several web workers: in a process of their own, or what a worker has of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -9,12 +9,15 @@ import typer
 
 from june_tts.bootstrap import running_alone
 from june_tts.cli.output import note
-from june_tts.cli.serve import listening, run, serve_app, url
+from june_tts.cli.serve import tell
 from june_tts.errors import InvalidRequest, shown
 from june_tts.http.app import create_app
 from june_tts.settings import Settings, load
 from june_tts.store.reference_folders import ReferenceFolders
 from june_tts.telemetry import log
+from june_tts.workers.alone import serve_app
+from june_tts.workers.door import listening, url
+from june_tts.workers.process import on_the_fastest_loop
 
 REFERENCES = Path("references")
 """Below the folder that the server is started in, as the original has it."""
@@ -76,7 +79,7 @@ def serve(
     if workers > 1:
         note(f"--workers {workers} has no effect here: one engine serves all requests in one batch")
     with listening(settings, f"--listen {shown(listen)}") as listener:
-        run(_serve(settings, listener))
+        on_the_fastest_loop(_serve(settings, listener))
 
 
 def _address(listen: str) -> dict[str, Any]:
@@ -91,4 +94,5 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with running_alone(settings, ReferenceFolders(REFERENCES)) as services:
         app = create_app(services, fish_alone=True)
         said = f"Fish's API is at {url(listener)}/v1/tts, described at /docs"
-        await serve_app(app, services, settings, listener, said)
+        tell(said)
+        await serve_app(app, services, settings, listener)

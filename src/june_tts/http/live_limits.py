@@ -1,6 +1,8 @@
 """What a live socket may do: time, sizes, and how many there are at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from june_tts.http.ending import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,5 @@ class LiveLimits:
     """Of one turn, where its API must not stop reading: what comes next may be the word to stop it."""
     contexts: int = 16
     """Turns of one socket at once, where its API has that; each holds a place only while it speaks."""
+    ending: Ending = field(default_factory=Ending, compare=False)
+    """When turns that are still open end because the server does."""

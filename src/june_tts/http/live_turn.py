@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 from june_tts.errors import BodyTooSlow, JuneError
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.live_words import Words
+from june_tts.service.admission import stopping
 from june_tts.types import Flush
 
 Speak = Callable[[Words], Awaitable[None]]
@@ -32,7 +33,7 @@ class LiveTurn:
 
     def __init__(self, speak: Speak, failed: Failed, limits: LiveLimits) -> None:
         self._words = Words(limits.waiting_chars)
-        self._task = asyncio.create_task(self._run(speak, failed, limits.turn_seconds))
+        self._task = asyncio.create_task(self._run(speak, failed, limits))
 
     @property
     def open(self) -> bool:
@@ -57,10 +58,10 @@ class LiveTurn:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, speak: Speak, failed: Failed, seconds: float) -> None:
+    async def _run(self, speak: Speak, failed: Failed, limits: LiveLimits) -> None:
         try:
             try:
-                await self._speak(speak, seconds)
+                await self._speak(speak, limits)
             finally:
                 self._words.close()
         except WebSocketDisconnect:
@@ -71,14 +72,17 @@ class LiveTurn:
             log.exception("live turn failed")
             await _told(failed, JuneError("june-tts failed on this turn; its log says why"))
 
-    async def _speak(self, speak: Speak, seconds: float) -> None:
+    async def _speak(self, speak: Speak, limits: LiveLimits) -> None:
         try:
-            async with asyncio.timeout(seconds) as limit:
-                await speak(self._words)
+            async with asyncio.timeout(limits.turn_seconds) as limit:
+                with limits.ending.during(limit):
+                    await speak(self._words)
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise BodyTooSlow(f"the turn was not over after {seconds:g} s") from None
+            if limits.ending.come:
+                raise stopping() from None
+            raise BodyTooSlow(f"the turn was not over after {limits.turn_seconds:g} s") from None
 
 
 async def _told(failed: Failed, error: JuneError) -> None:
