@@ -1,5 +1,6 @@
 """The whole HTTP surface over a fake engine and a store in memory: no model, no socket."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,14 +19,17 @@ from june_tts.http.services import Services
 from june_tts.ports import References, RoomPublisher
 from june_tts.service.admission import Admission, AdmissionRules, Places
 from june_tts.service.batch import Batches, BatchRules
+from june_tts.service.health import Health
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
 from june_tts.service.voices import VoiceLibrary
+from june_tts.service.watchdog import Watchdog
 from june_tts.store.memory import MemoryVoiceStore
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
+from june_tts.telemetry.tracing import NoTraces, Traces
 from june_tts.text import check_text, speakable, verbatim
 
 MAX_CHARS = 5000
@@ -54,6 +58,9 @@ async def fake_server(
     rooms: RoomPublisher | None = None,
     batch: BatchRules | None = None,
     room_queue: int = 4,
+    watchdog_seconds: float = 10.0,
+    traces: Traces | None = None,
+    access_log: bool = False,
     phrase_bytes: int = 1 << 20,
     phrase_rules: PhraseRules | None = None,
 ) -> AsyncIterator[FakeServer]:
@@ -80,6 +87,9 @@ async def fake_server(
         synthesizer, memory, None, Doorkeeper(1024).seen, metrics.phrases, phrase_rules or PhraseRules()
     )
     limits = BodyLimits(max_body_bytes=65_536, max_upload_bytes=2_000_000, timeout_seconds=0.5)
+    watchdog = Watchdog([engine], recorder.progress, metrics.engines, watchdog_seconds)
+    health = Health([engine], store, watchdog, draining=lambda: admission.draining)
+    looking = asyncio.create_task(watchdog.run())
     services = Services(
         version="0",
         synthesizer=synthesizer,
@@ -90,12 +100,15 @@ async def fake_server(
         phrases=phrases,
         recorder=recorder,
         metrics=metrics,
+        health=health,
         body_limits=limits,
         api_key=api_key,
         default_voice="fake",
         stall_seconds=stall_seconds,
         sockets=Places(sockets, "sockets"),
         live=live or LiveLimits(stall_seconds=stall_seconds),
+        traces=traces or NoTraces(),
+        access_log=access_log,
         references=references or LibraryReferences(library),
         batches=Batches(synthesizer, admission, metrics.batch, batch or BatchRules()),
         codec=codec,
@@ -107,6 +120,7 @@ async def fake_server(
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://june") as http:
         yield FakeServer(app, engine, services, http)
+    looking.cancel()
     if services.utterances:
         await services.utterances.close(0)
     await phrases.close()

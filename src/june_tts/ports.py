@@ -99,8 +99,8 @@ class TellsProgress(Protocol):
 
     @property
     def idle_since(self) -> float | None:
-        """Since when, by `time.monotonic()`, there is something to do and nothing is done; None while it works,
-        has nothing to do, or waits for readers who take nothing.
+        """Since when, by `time.monotonic()`, there is something to do and nothing is done; None while there
+        is nothing to do, or readers who take nothing hold it up.
         """
         ...
 

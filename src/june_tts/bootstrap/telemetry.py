@@ -1,10 +1,19 @@
-"""What watches the server: traces."""
+"""What watches the server: traces, the watchdog of the engines, what health says."""
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
+from june_tts.cache import Shared
 from june_tts.errors import SettingsError
+from june_tts.ports import Engine, VoiceStore
+from june_tts.service.admission import Admission
+from june_tts.service.health import Health
+from june_tts.service.watchdog import Watchdog
 from june_tts.settings import Settings
+from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.recorder import Recorder
 from june_tts.telemetry.tracing import NoTraces, Traces
 
 
@@ -29,3 +38,22 @@ def traces_of(settings: Settings, stack: AsyncExitStack) -> Traces:
     traces = OtelTraces(options)
     stack.push_async_callback(traces.close)
     return traces
+
+
+def health_of(
+    settings: Settings,
+    engines: Sequence[Engine],
+    store: VoiceStore,
+    recorder: Recorder,
+    admission: Admission,
+    metrics: Metrics,
+    shared: Shared | None,
+    stack: AsyncExitStack,
+) -> Health:
+    """Looked after in the background until the stack is left."""
+    watchdog = Watchdog(engines, recorder.progress, metrics.engines, settings.watchdog_seconds)
+    redis = None if shared is None else lambda: shared.available
+    health = Health(engines, store, watchdog, draining=lambda: admission.draining, redis=redis)
+    for work in (watchdog.run(), health.run()):
+        stack.callback(asyncio.create_task(work).cancel)
+    return health

@@ -107,6 +107,10 @@ class FishEngine:
         return EngineHealth(handle.status, handle.since, handle.restarts, device)
 
     @property
+    def idle_since(self) -> float | None:
+        return self._handle.idle_since
+
+    @property
     def counts(self) -> EngineCounts:
         stats = self._handle.stats
         return EngineCounts(

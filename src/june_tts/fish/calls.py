@@ -31,6 +31,11 @@ class Call:
         """Whether frames of it should be coming."""
         return self._window > 0 and not self.over and self._untaken < self._window
 
+    @property
+    def parked(self) -> bool:
+        """Whether its reader takes so little that no more is made."""
+        return self._window > 0 and not self.over and self._untaken >= self._window
+
     def answer(self, message: Answer) -> None:
         if isinstance(message, Failed):
             self.fail(EngineFailed(message.message) if message.retryable else InvalidRequest(message.message))

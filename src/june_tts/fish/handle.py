@@ -78,6 +78,11 @@ class Handle:
         return None if self._link is None else self._link.pid
 
     @property
+    def idle_since(self) -> float | None:
+        """See `Link.idle_since`; None while no process is ready, which `status` tells."""
+        return None if self._link is None else self._link.idle_since
+
+    @property
     def stats(self) -> Stats:
         """Counters run over all processes; the rest is a second old at most, and zero while none is ready."""
         now = None if self._link is None else self._link.stats

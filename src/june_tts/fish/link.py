@@ -112,6 +112,17 @@ class Link:
         """Whether it has ended."""
         return self._ended.is_set()
 
+    @property
+    def idle_since(self) -> float | None:
+        """Since when somebody waits for what is not made, by `time.monotonic()`; None where nobody does.
+
+        Who waits for a slot while readers who take nothing hold them all waits for these, not for the engine.
+        """
+        calls = self._calls.values()
+        parked = sum(call.parked for call in calls)
+        held_up = self.stats is not None and parked >= self.stats.slots
+        return min(self._progress, self._heard) if any(c.hungry for c in calls) and not held_up else None
+
     async def ended(self) -> None:
         """Wait until it has ended; `why_ended` says why."""
         await self._ended.wait()
@@ -187,7 +198,7 @@ class Link:
             self.send(Ping())
             await asyncio.sleep(self._limits.ping)
             now = time.monotonic()
-            if not any(call.hungry for call in self._calls.values()):
+            if self.idle_since is None:
                 self._progress = now
             if now - min(self._progress, self._heard) > self._limits.stall + self._limits.ping:
                 self._end(f"it made no progress for {self._limits.stall:g} s")

@@ -12,6 +12,7 @@ from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission, Places
 from june_tts.service.batch import Batches
+from june_tts.service.health import Health
 from june_tts.service.phrases import Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
@@ -32,6 +33,7 @@ class Services:
     phrases: Phrases
     recorder: Recorder
     metrics: Metrics
+    health: Health
     body_limits: BodyLimits
     api_key: str | None
     default_voice: str

@@ -1,6 +1,5 @@
 """Liveness, readiness, the guide's detailed health, counts and metrics."""
 
-import asyncio
 import time
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -8,16 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import JSONResponse, Response
 
-from june_tts.errors import StoreUnavailable
 from june_tts.http.routes.docs import june_refusals
 from june_tts.http.services import Services, services
 from june_tts.ports import Supervised
+from june_tts.service.health import Trouble
 from june_tts.telemetry.recorder import Totals
 
 router = APIRouter(tags=["Health"], responses=june_refusals())
 
 Given = Annotated[Services, Depends(services)]
-PING_SECONDS = 2.0
 
 
 @router.get("/health/live")
@@ -26,27 +24,38 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready", responses={503: {"description": "Stopping: send no new requests"}})
+@router.get(
+    "/health/ready",
+    responses={503: {"description": "Stopping, or an engine that cannot speak now: send no new requests"}},
+)
 async def ready(given: Given) -> Response:
-    """The server takes new requests. The socket opens only after the engines are warm."""
-    if given.admission.draining:
-        return JSONResponse({"status": "draining"}, 503)
+    """The server takes new requests. The socket opens only after the engines are warm.
+
+    503 while it is stopping, and while an engine is being started again or makes no progress; `degraded` then
+    names the part, its state, and since when (seconds since 1970).
+    """
+    blocking = [trouble for trouble in given.health.troubles() if trouble.blocks]
+    if blocking:
+        status = "draining" if given.admission.draining else "degraded"
+        return JSONResponse({"status": status, "degraded": _listed(blocking)}, 503)
     return JSONResponse({"status": "ready"})
 
 
 @router.get("/health")
 async def health(given: Given) -> dict[str, Any]:
-    """The whole picture: 200 while the server can speak, with `degraded` where a part is missing."""
-    database = await _answers(given)
+    """The whole picture, always with 200. `status` is `degraded` where a part is not as it should be, and
+    `degraded` names each such part, its state, and since when (seconds since 1970)."""
+    await given.health.look()
     totals = given.recorder.totals
     voices = [voice for engine in given.engines for voice in engine.voices()]
     processes = {engine.name: engine.health for engine in given.engines if isinstance(engine, Supervised)}
-    all_ready = all(process.status == "ready" for process in processes.values())
     rooms = _rooms(given)
     away = rooms is not None and (rooms["home"] is False or not rooms["reachable"])
+    troubles = given.health.troubles(rooms_away=away)
     on_gpu = any(process.device.startswith("cuda") for process in processes.values())
     return {
-        "status": "ok" if database and voices and all_ready and not away else "degraded",
+        "status": "degraded" if troubles else "ok",
+        "degraded": _listed(troubles),
         "timestamp": time.time(),
         "uptime_seconds": time.time() - given.started_at,
         "version": given.version,
@@ -54,7 +63,8 @@ async def health(given: Given) -> dict[str, Any]:
             "engines": {engine.name: bool(engine.voices()) for engine in given.engines},
             "processes": {name: asdict(process) for name, process in processes.items()},
             "livekit": rooms is not None and not away,
-            "database": database,
+            "database": given.health.database,
+            **({} if given.shared is None else {"redis": given.shared.available}),
         },
         "rooms": rooms,
         "resources": {"gpu_available": on_gpu, **_memory()},
@@ -110,13 +120,8 @@ def _rooms(given: Services) -> dict[str, Any] | None:
     }
 
 
-async def _answers(given: Services) -> bool:
-    try:
-        async with asyncio.timeout(PING_SECONDS):
-            await given.store.ping()
-    except (StoreUnavailable, TimeoutError):
-        return False
-    return True
+def _listed(troubles: list[Trouble]) -> list[dict[str, Any]]:
+    return [{"part": one.part, "state": one.state, "since": one.since} for one in troubles]
 
 
 def _mean_ms(seconds: float, totals: Totals) -> float:
