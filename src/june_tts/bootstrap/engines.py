@@ -44,7 +44,7 @@ def built_engines(
         "kokoro": KokoroEngine(
             settings.models_dir, lanes=max(1, lanes // threads), threads=threads, ahead_seconds=ahead
         ),
-        "fake": FakeEngine(),
+        "fake": FakeEngine(step_seconds=settings.fake_step_seconds),
     }
     names = [*settings.engines]
     if settings.fish_checkpoint:

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, fie
 from june_tts.errors import SettingsError, shown
 from june_tts.settings.admission import Queueing
 from june_tts.settings.batch import Batch
+from june_tts.settings.fake import Fake
 from june_tts.settings.fish import Fish
 from june_tts.settings.hub import Hub
 from june_tts.settings.library import Library
@@ -55,6 +56,7 @@ class Settings(
     Logs,
     Rooms,
     Remote,
+    Fake,
     Fish,
     Hub,
     Batch,
