@@ -12,6 +12,7 @@ from june_tts.service.admission_gate import Gate
 from june_tts.service.admission_places import RETRY_AFTER_SECONDS, Places, stopping
 from june_tts.service.terms import Priority, current_terms
 from june_tts.telemetry.metrics.admission import AdmissionMetrics
+from june_tts.telemetry.tracing import within
 
 __all__ = ["RETRY_AFTER_SECONDS", "Admission", "AdmissionRules", "Place", "Places", "stopping"]
 
@@ -109,8 +110,9 @@ class Admission:
         except Refused as refused:
             raise self._told(refused, ask.terms.priority) from None
         try:
-            if ticket.state == "waiting":
-                await self._turn(ticket)
+            with within("queue"):
+                if ticket.state == "waiting":
+                    await self._turn(ticket)
             self._metrics.waited(ask.terms.priority, self._clock() - began)
             yield Place(self._gate, ticket, self._clock)
         finally:
