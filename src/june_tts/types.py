@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -470,6 +470,20 @@ class Budget:
         """Of its window; of a month, the longest there are."""
         return {"minute": 60, "day": 86_400, "month": 31 * 86_400}[self.window]
 
+    def period(self, now: datetime) -> str:
+        """Names the day or month: `2026-11-22`, `2026-11`; empty for a minute, which has no beginning."""
+        return {"minute": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[self.window]
+
+    def rest(self, now: datetime) -> float:
+        """Seconds until the day or month ends; 0 for a minute."""
+        if self.window == "minute":
+            return 0.0
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        if self.window == "day":
+            return (today + timedelta(days=1) - now).total_seconds()
+        # 32 days after the first of any month it is the next
+        return ((today.replace(day=1) + timedelta(days=32)).replace(day=1) - now).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -483,7 +497,7 @@ class Order:
     want: float = 0.0
     """Taken with the need, as much of it as there is."""
     known: float = 0.0
-    """Of a day or month: what is known to be used. A ledger that has forgotten begins from there."""
+    """Of a day or month: what is known to be used. A ledger that knows nothing begins from there."""
 
 
 @dataclass(frozen=True, slots=True)
