@@ -1,0 +1,76 @@
+"""Many requests at the same moment, by a client so small that it is not what is measured."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tests.faults.ledger import Line
+
+REPLY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    seconds: float
+    retry_after: bool
+
+
+class Burst:
+    """Connections that are open already; see `burst_to`."""
+
+    def __init__(self, ends: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
+        self._ends = ends
+
+    async def speak(self, voice: str, line: Line, count: int | None = None) -> Counter[int]:
+        """So many ask for it at once; how many had which status. Refusals and answers go into the line."""
+        body = json.dumps({"input": "Hello.", "voice": voice, "response_format": "pcm"})
+        head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: june\r\nContent-Length: {len(body)}\r\n"
+        request = f"{head}Content-Type: application/json\r\n\r\n{body}".encode()
+        async with asyncio.timeout(REPLY_SECONDS):
+            replies = await asyncio.gather(*(_ask(*end, request) for end in self._ends[:count]))
+        for reply in replies:
+            line.offered += 1
+            if reply.status == 503:
+                assert reply.retry_after, "a refusal says when to try again"
+                line.refusal(reply.seconds)
+            else:
+                line.answered += 1
+        return Counter(reply.status for reply in replies)
+
+
+@asynccontextmanager
+async def burst_to(address: str, count: int) -> AsyncIterator[Burst]:
+    there = urlsplit(address)
+    ends = [await asyncio.open_connection(there.hostname, there.port) for _ in range(count)]
+    try:
+        yield Burst(ends)
+    finally:
+        for _, writer in ends:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for _, writer in ends), return_exceptions=True)
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Reply:
+    began = time.monotonic()
+    writer.write(request)
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    seconds = time.monotonic() - began
+    await _rest(reader, head)
+    return Reply(int(head.split(b" ")[1]), seconds, b"\r\nretry-after: " in head)
+
+
+async def _rest(reader: asyncio.StreamReader, head: bytes) -> None:
+    """The body, so that the connection can be used again."""
+    if b"transfer-encoding: chunked" not in head:
+        size = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+        await reader.readexactly(size)
+        return
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        await reader.readexactly(size + 2)
+    await reader.readexactly(2)

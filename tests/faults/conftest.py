@@ -1,0 +1,52 @@
+"""One server that leans on PostgreSQL and Redis through proxies, and the table of what the faults cost."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.leaning import DATABASE_SECONDS, Leaning
+from tests.faults.ledger import Ledger
+from tests.faults.proxy import proxy_to
+from tests.faults.server import served_by_fish
+from tests.services import postgres_server
+
+LEDGER = pytest.StashKey[Ledger]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEDGER] = Ledger()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    ledger = config.stash[LEDGER]
+    if ledger.lines:
+        terminalreporter.section("faults: what each was and what it cost")
+        for row in ledger.table():
+            terminalreporter.write_line(row)
+    if path := os.environ.get("FAULT_JSON"):
+        ledger.write(Path(path))
+
+
+@pytest.fixture(scope="session")
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    return request.config.stash[LEDGER]
+
+
+@pytest.fixture(scope="package")
+def leaning_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Leaning]:
+    """PostgreSQL of its own: it is stopped in the middle of things."""
+    folder = tmp_path_factory.mktemp("leaning")
+    with postgres_server() as postgres, proxy_to(postgres.port) as database:
+        url = postgres.new_database().replace(f":{postgres.port}/", f":{database.port}/")
+        with served_by_fish(folder, DATABASE_URL=url, JUNE_DATABASE_SECONDS=str(DATABASE_SECONDS)) as server:
+            yield Leaning(server, postgres, database)
+
+
+@pytest.fixture
+def leaning(leaning_server: Leaning) -> Iterator[Leaning]:
+    """With everything there, before and after."""
+    yield leaning_server
+    leaning_server.database.open()
+    if not leaning_server.postgres.running():
+        leaning_server.postgres.start()
