@@ -11,13 +11,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from june_tts.audio.formats import MEDIA_TYPES
 from june_tts.http.middleware import CALLS, REPLIES
 from june_tts.telemetry.metrics.http import HttpMetrics
-from june_tts.telemetry.tracing import Span, Traces, as_current, exemplar, read_traceparent
+from june_tts.telemetry.tracing import NO_SPAN, Span, Traces, as_current, exemplar, read_traceparent
 
 FORMATS = {media_type.partition(";")[0].lower(): name for name, media_type in MEDIA_TYPES.items()}
 """Media types of speech to its format; other replies have none."""
 NO_FORMAT = "none"
 NO_ROUTE = "none"
 """In place of an API and a route where there is no such path."""
+PROBED = ("/health", "/metrics")
+"""Asked every few seconds by machines: no traces of their own."""
 LOST = 500
 """The status of what raised: the last handler answers it, outside of here."""
 
@@ -55,6 +57,8 @@ class Observed:
         headers = Headers(scope=scope)
         parent = headers.get("traceparent")
         caller = read_traceparent(parent, headers.get("tracestate", "")) if parent else None
+        if caller is None and scope["path"].startswith(PROBED):
+            return NO_SPAN
         method = scope.get("method", "WEBSOCKET")
         return self._traces.request(method, caller, method=method, request_id=scope["state"]["request_id"])
 

@@ -5,6 +5,7 @@ What is not a setting of ours is the SDK's own to read: `OTEL_EXPORTER_OTLP_HEAD
 """
 
 import asyncio
+import threading
 import time
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from june_tts.telemetry.tracing import Kind, Span, TraceContext, Unrecorded, Val
 
 CLOSE_SECONDS = 3.0
 """For what is left to be sent when the server stops."""
+LOOK_SECONDS = 0.02
 _STANDARD = {
     "method": "http.request.method",
     "route": "http.route",
@@ -63,8 +65,15 @@ class OtelTraces:
 
     async def close(self) -> None:
         """A collector that is away is not waited for longer than `CLOSE_SECONDS`."""
-        closing = asyncio.get_running_loop().run_in_executor(None, self._provider.shutdown)
-        await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+        # a thread that nobody joins: the loop's own pool would wait for the exporter's last try
+        threading.Thread(target=self._shut, args=[closed := threading.Event()], daemon=True).start()
+        until = time.monotonic() + CLOSE_SECONDS
+        while not closed.is_set() and time.monotonic() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _shut(self, closed: threading.Event) -> None:
+        self._provider.shutdown()
+        closed.set()
 
 
 class OtelSpan:

@@ -3,17 +3,15 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.fish_fakes import SIZES
-from tests.fish_handles import QUICK, SLOW_STEP, SOON, command, options, until
-from tests.fish_vocabulary import write_folder
+from tests.fish_engines import CLONED, Recordings, engine, utterance, written
+from tests.fish_handles import QUICK, SLOW_STEP, command, options, until
 
 from june_tts.engine.fish import VOICE, FishEngine, FishRules, sampling
 from june_tts.engine.fish_voices import EngineCodec
@@ -21,59 +19,9 @@ from june_tts.errors import EngineFailed, InvalidRequest, ModelUnavailable, Voic
 from june_tts.fish.handle import Handle
 from june_tts.fish.sequence import SamplingParams
 from june_tts.models.fingerprint import fingerprint
-from june_tts.types import AudioChunk, InlineReference, Piece, Sampling, Utterance, Voice
+from june_tts.types import AudioChunk, InlineReference, Sampling, Utterance
 
 pytestmark = pytest.mark.integration
-
-CLONED = Voice("ann", "Ann", "cloned", None, ("en-US",), None, "hers")
-BUILTIN = Voice(VOICE, "Fish", "builtin", "fish", ("en-US",), 2000, "x")
-
-
-class Recordings:
-    """`VoicePrompts` of one voice; what was asked of it."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.closed = False
-
-    async def prompt(self, voice_id: str) -> tuple[str, NDArray[np.int32]]:
-        self.asked.append(voice_id)
-        if voice_id != CLONED.id:
-            raise VoiceNotFound(f"no voice {voice_id}")
-        return "Words of hers.", np.ones((len(SIZES), 20), np.int32)
-
-    async def inline(self, given: InlineReference) -> tuple[str, NDArray[np.int32]]:
-        self.asked.append(given.text)
-        return given.text, np.full((len(SIZES), 10), given.audio[0] % 4, np.int32)
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-@asynccontextmanager
-async def engine(
-    folder: Path, *worker: str, ahead: float = 100.0, window: int = 172, voices: Recordings | None = None
-) -> AsyncIterator[FishEngine]:
-    write_folder(folder)
-    given = options(window=window, codec=str(folder / "codec.pth"))
-    handle = Handle(command(*worker), replace(given, positions=4096), limits=QUICK, patience=SOON)
-    codec = EngineCodec(handle, folder / "codec.pth")
-    made = FishEngine(folder, handle, codec, voices or Recordings(), FishRules(ahead))
-    try:
-        await made.start()
-        yield made
-    finally:
-        await made.close()
-
-
-def utterance(voice: Voice = BUILTIN, *, speed: float = 1.0, **given: float) -> Utterance:
-    asked = Sampling(max_frames=12) if not given else Sampling(**{"max_frames": 12, **given})  # type: ignore[arg-type]  # a test's own names
-    return Utterance("r", voice, "en-US", speed, asked)
-
-
-async def written(*texts: str) -> AsyncIterator[Piece]:
-    for text in texts:
-        yield Piece(text)
 
 
 async def spoken(made: FishEngine, said: Utterance, *texts: str) -> NDArray[np.float32]:
