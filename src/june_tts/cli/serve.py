@@ -39,7 +39,9 @@ def serve(
         said = f"the page is at {url(listener)}/ and the API at /docs"
         if settings.workers > 1:
             workers_said = f"{settings.workers} workers; {said}"
-            on_the_fastest_loop(serve_several(found, read, listener, lambda: tell(workers_said)))
+            serving = serve_several(found, read, listener, lambda: tell(workers_said))
+            if status := on_the_fastest_loop(serving):
+                raise typer.Exit(status)
         else:
             on_the_fastest_loop(_serve(settings, listener, said))
 

@@ -7,6 +7,7 @@ from time import time
 from starlette.requests import HTTPConnection
 
 from june_tts.cache import Shared
+from june_tts.http.everyone import Everyone
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
@@ -52,6 +53,8 @@ class Services:
     utterances: Utterances | None = None
     """In rooms; None where LiveKit is not configured."""
     traces: Traces = field(default_factory=NoTraces)
+    everyone: Everyone | None = None
+    """All processes of the server; None where this one is alone."""
     access_log: bool = False
     """A line in the log for every request."""
     deadline_ms: int = 0

@@ -9,5 +9,5 @@ class Fake(BaseModel):
         ge=0,
         le=60,
         alias="JUNE_FAKE_STEP_SECONDS",
-        description="How long the engine `fake` takes to make 80 ms of its tone, to try what a slow engine does.",
+        description="How long the engine `fake` takes for 80 ms of its tone, to try what a slow engine does.",
     )

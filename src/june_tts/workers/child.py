@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from june_tts.workers.control import Control, Line
+from june_tts.workers.counts import Counts, last_words
 
 log = structlog.get_logger(__name__)
 
@@ -82,10 +83,10 @@ class Child:
         self.since = time.time()
         """When it became ready or stopped being so, seconds since 1970."""
         self.restarts = 0
-        self.counts: Any = None
+        self.counts: Counts | None = None
         """What it has counted, as it last said."""
-        self.departed: list[Any] = []
-        """The same of each process before this one, until somebody takes them away."""
+        self.departed: Counts | None = None
+        """What those before it had counted."""
 
     @property
     def pid(self) -> int | None:
@@ -189,8 +190,7 @@ class Child:
                 await self._control.close()
             self._control = None
             if self.counts is not None:
-                self.departed.append(self.counts)
-            self.counts = None
+                self.departed, self.counts = last_words(self.departed, self.counts), None
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         ours, theirs = socket.socketpair()
@@ -237,7 +237,7 @@ class Child:
                 log.error("process does not answer", process=self.name, seconds=limit)
                 self.kill()
 
-    async def count(self, seconds: float) -> Any:
+    async def count(self, seconds: float) -> Counts | None:
         """What it has counted, now where it answers in time, else as it last said."""
         if (found := await self.ask("counts", seconds)) is not None:
             self.counts = found

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 SPLIT = ("process_", "python_")
 """Families of one process each."""
 LABEL = "process"
-LARGEST = frozenset[str]()
-"""Gauges of what all processes see alike."""
+LARGEST = ("tts_engine_stalled", "tts_gpu_", "tts_keys", "tts_redis_up")
+"""Beginnings of the names of gauges that tell what all processes see alike."""
 GROWING = ("counter", "histogram", "summary")
 CREATED = "_created"
 """The time of a counter's first count: of several, the earliest."""
@@ -22,6 +22,9 @@ Sample = list[Any]
 Family = dict[str, Any]
 """name, type, help, samples."""
 Snapshot = list[Family]
+
+Counts = dict[str, Any]
+"""What a process tells: its `families`, and a web worker's `totals` by the names of `Totals`."""
 
 
 class Registry(Protocol):
@@ -56,6 +59,17 @@ def merged(running: Mapping[str, Snapshot], ended: Snapshot) -> Snapshot:
     """Of all processes. `running`: by the name of the process, which is its label."""
     apart = [_labelled(part, name) for name, part in running.items()]
     return list(_added([*apart, ended]))
+
+
+def last_words(before: Counts | None, last: Counts) -> Counts:
+    """What is kept of a process that has ended, and of those in its place before it."""
+    both = [last] if before is None else [before, last]
+    totals = [{**one.get("totals", {}), "active": 0} for one in both]
+    names = {name for one in totals for name in one}
+    return {
+        "families": grown(one["families"] for one in both),
+        "totals": {name: sum(one.get(name, 0) for one in totals) for name in names},
+    }
 
 
 def _sample(sample: Any) -> Sample:
@@ -102,7 +116,7 @@ def _add(family: Family, sample: Sample) -> None:
 def _together(family: Family, sample: str, one: float, other: float) -> float:
     if sample.endswith(CREATED):
         return min(one, other)
-    return max(one, other) if family["name"] in LARGEST else one + other
+    return max(one, other) if family["name"].startswith(LARGEST) else one + other
 
 
 def _newer(one: Any, other: Any) -> Any:

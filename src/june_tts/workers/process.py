@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -35,6 +35,7 @@ class Orders:
     """File descriptor of the port; only web workers have it."""
 
 
+T = TypeVar("T")
 Work = Callable[[Control, Orders], Awaitable[None]]
 
 
@@ -51,11 +52,11 @@ def run(work: Work) -> None:
         sys.exit(USAGE if isinstance(expected, InvalidRequest | SettingsError) else FAILED)
 
 
-def on_the_fastest_loop(work: Coroutine[Any, Any, None]) -> None:
+def on_the_fastest_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end on the fastest event loop there is."""
     factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(work)
+        return runner.run(work)
 
 
 def _descriptor() -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from june_tts.http.ending import Cut
 from june_tts.http.services import Services
 from june_tts.settings import Settings
 
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 def server_config(app: Any, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves the app."""
     return uvicorn.Config(
-        app,
+        Cut(app),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -11,6 +11,9 @@ from june_tts.settings import Loaded
 from june_tts.workers.child import NotStarted
 from june_tts.workers.supervisor import Plan, Supervisor
 
+FORCED = 1
+"""Exit status where a second signal did not wait for the end."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -28,11 +31,10 @@ def plan_of(found: Loaded) -> Plan:
 
 async def serve_several(
     found: Loaded, reread: Callable[[], Loaded], listener: socket.socket, ready: Callable[[], None]
-) -> None:
-    """Serve until interrupted.
+) -> int:
+    """Serve until interrupted. Returns the exit status: that of a process which did not start, and told why.
 
     Raises:
-        SystemExit: a process did not start; it has told why itself.
         SettingsError: see `plan_of`.
     """
 
@@ -45,9 +47,9 @@ async def serve_several(
 
     supervisor = Supervisor(plan_of(found), listener, reread=again)
     try:
-        await supervisor.run(ready)
+        return 0 if await supervisor.run(ready) else FORCED
     except NotStarted as failed:
-        raise SystemExit(failed.status) from None
+        return failed.status
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,8 +59,11 @@ class Supervisor:
         self._signals = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """`ready` is called when the port is open. Raises: NotStarted."""
+    async def run(self, ready: Callable[[], None]) -> bool:
+        """`ready` is called when the port is open. Whether it ended as it should, not by a second signal.
+
+        Raises: NotStarted.
+        """
         with tempfile.TemporaryDirectory(prefix="june-tts-") as folder, self._listener:
             self._listen_to_signals()
             try:
@@ -70,9 +73,9 @@ class Supervisor:
                 await self._stop.wait()
             finally:
                 await self._end()
+        return self._signals < 2
 
     async def _start(self, path: str) -> None:
-        """The engines first, as the workers ask them what they have."""
         starting = asyncio.create_task(self._started(path))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,12 +87,13 @@ class Supervisor:
             await starting
 
     async def _started(self, path: str) -> None:
-        host = self._child(ENGINES, HOST, path)
-        self._children.append(host)
-        await host.start()
-        workers = [self._child(str(number), WEB, path) for number in range(self._plan.workers)]
-        self._children.extend(workers)
-        await asyncio.gather(*(worker.start() for worker in workers))
+        """All at once: the workers wait for the engines, and take connections after that."""
+        names = [str(number) for number in range(self._plan.workers)]
+        self._children = [
+            self._child(ENGINES, HOST, path),
+            *(self._child(name, WEB, path) for name in names),
+        ]
+        await asyncio.gather(*(child.start() for child in self._children))
 
     def _child(self, name: str, module: str, path: str) -> Child:
         listener = self._listener.fileno()
@@ -111,7 +115,7 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     async def _tell_everything(self, asker: Child, number: int) -> None:
-        counts = await asyncio.gather(*(child.count(COUNT_SECONDS) for child in self._children))
+        await asyncio.gather(*(child.count(COUNT_SECONDS) for child in self._children))
         told = [
             {
                 "name": child.name,
@@ -119,12 +123,12 @@ class Supervisor:
                 "ready": child.ready,
                 "since": child.since,
                 "restarts": child.restarts,
-                "counts": found,
+                "counts": child.counts,
                 "departed": child.departed,
             }
-            for child, found in zip(self._children, counts, strict=True)
+            for child in self._children
         ]
-        asker.tell("everyone", number=number, processes=told)
+        asker.tell("answer", number=number, value=told)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

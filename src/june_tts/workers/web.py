@@ -3,34 +3,39 @@
 import asyncio
 import os
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import structlog
 
 from june_tts.bootstrap import running
-from june_tts.engine.host_link import HostLink
+from june_tts.engine.host_link import HostLink, HostPatience
 from june_tts.http.app import create_app
 from june_tts.http.services import Services
+from june_tts.workers.asking import Asking
 from june_tts.workers.control import Control, Line
 from june_tts.workers.counts import snapshot
 from june_tts.workers.process import FAILED, Orders, run, told
 from june_tts.workers.server import Server, server_config
+
+ENGINES_SECONDS = 900.0
+"""For the engines to load; torch may compile for minutes."""
 
 log = structlog.get_logger(__name__)
 
 
 async def web(control: Control, orders: Orders) -> None:
     """Until it is told to end, or the supervisor is gone."""
-    link = HostLink(orders.path)
+    asking = Asking(control)
+    link = HostLink(orders.path, HostPatience(start=ENGINES_SECONDS))
     await link.start()
     try:
         async with running(orders.settings, link) as services:
-            await _serve(control, orders, services)
+            await _serve(control, orders, replace(services, everyone=asking), asking)
     finally:
         await link.close()
 
 
-async def _serve(control: Control, orders: Orders, services: Services) -> None:
+async def _serve(control: Control, orders: Orders, services: Services, asking: Asking) -> None:
     settings = orders.settings
     app = create_app(services)
     server = Server(server_config(app, settings), services, settings.drain_seconds, signals=False)
@@ -41,7 +46,9 @@ async def _serve(control: Control, orders: Orders, services: Services) -> None:
     control.tell("ready")
 
     def handle(line: Line) -> None:
-        if line.get("kind") == "counts":
+        if line.get("kind") == "answer":
+            asking.answer(line)
+        elif line.get("kind") == "counts":
             value = {
                 "families": snapshot(services.metrics.registry),
                 "totals": asdict(services.recorder.totals),

@@ -46,12 +46,13 @@ async def health(given: Given) -> dict[str, Any]:
     """The whole picture, always with 200. `status` is `degraded` where a part is not as it should be, and
     `degraded` names each such part, its state, and since when (seconds since 1970)."""
     await given.health.look()
-    totals = given.recorder.totals
+    told = None if given.everyone is None else await given.everyone.told()
+    totals = given.recorder.totals if told is None else told.totals
     voices = [voice for engine in given.engines for voice in engine.voices()]
     processes = {engine.name: engine.health for engine in given.engines if isinstance(engine, Supervised)}
     rooms = _rooms(given)
     away = rooms is not None and (rooms["home"] is False or not rooms["reachable"])
-    troubles = given.health.troubles(rooms_away=away)
+    troubles = given.health.troubles(rooms_away=away) + (told.troubles() if told else [])
     on_gpu = any(process.device.startswith("cuda") for process in processes.values())
     return {
         "status": "degraded" if troubles else "ok",
@@ -62,6 +63,7 @@ async def health(given: Given) -> dict[str, Any]:
         "services": {
             "engines": {engine.name: bool(engine.voices()) for engine in given.engines},
             "processes": {name: asdict(process) for name, process in processes.items()},
+            **({} if told is None else {"workers": [asdict(process) for process in told.processes]}),
             "livekit": rooms is not None and not away,
             "database": given.health.database,
             **({} if given.shared is None else {"redis": given.shared.available}),
@@ -84,7 +86,7 @@ async def health(given: Given) -> dict[str, Any]:
 @router.get("/stats")
 async def stats(given: Given) -> dict[str, Any]:
     """Counts since the server started."""
-    totals = given.recorder.totals
+    totals = given.recorder.totals if given.everyone is None else (await given.everyone.told()).totals
     return {
         "uptime_seconds": time.time() - given.started_at,
         "total_requests": totals.requests,
@@ -103,7 +105,8 @@ async def stats(given: Given) -> dict[str, Any]:
 @router.get("/metrics", response_class=Response)
 async def metrics(given: Given, accept: Annotated[str, Header()] = "") -> Response:
     """Prometheus's text format, or OpenMetrics, which has exemplars, where `Accept` asks for it."""
-    text, media_type = given.metrics.exposition(accept)
+    told = None if given.everyone is None else await given.everyone.told()
+    text, media_type = given.metrics.exposition(accept, None if told is None else told.families)
     return Response(text, headers={"Content-Type": media_type})
 
 

@@ -4,7 +4,8 @@ A new subject is a class in a file of its own that takes the registry, and a lin
 take its values from callers without a bound: each value is a series that is kept for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -17,6 +18,7 @@ from june_tts.telemetry.metrics.engines import EngineMetrics
 from june_tts.telemetry.metrics.fish import FishCollector
 from june_tts.telemetry.metrics.http import HttpMetrics
 from june_tts.telemetry.metrics.links import LinkMetrics
+from june_tts.telemetry.metrics.merged import Everything
 from june_tts.telemetry.metrics.phrases import PhraseMetrics
 from june_tts.telemetry.metrics.process import ProcessMetrics
 from june_tts.telemetry.metrics.rooms import RoomMetrics
@@ -54,12 +56,21 @@ class Metrics:
         """Prometheus's text format."""
         return generate_latest(self.registry)
 
-    def exposition(self, accept: str) -> tuple[bytes, str]:
-        """In the format that a scraper's `Accept` asks for, and its media type. OpenMetrics has exemplars."""
+    def exposition(
+        self, accept: str, everyone: Sequence[Mapping[str, Any]] | None = None
+    ) -> tuple[bytes, str]:
+        """In the format that a scraper's `Accept` asks for, and its media type. OpenMetrics has exemplars.
+
+        `everyone`: what all processes of the server have counted, where there are several.
+        """
+        registry = self.registry
+        if everyone is not None:
+            registry = CollectorRegistry()
+            registry.register(Everything(everyone))
         if any(_named(offer) == OPEN_METRICS for offer in accept.split(",")):
-            text: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]  # untyped there
+            text: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # untyped there
             return text, openmetrics.CONTENT_TYPE_LATEST
-        return self.expose(), CONTENT_TYPE_PLAIN_0_0_4
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def _named(offer: str) -> str:
