@@ -44,8 +44,15 @@ def checked_transcript(transcript: str | None) -> str | None:
     return _checked_text("transcript", transcript, _TRANSCRIPT_CHARS)
 
 
-def checked_consent(consent: str | None) -> str | None:
-    return _checked_text("consent", consent, _CONSENT_CHARS)
+def checked_consent(consent: str | None, *, required: bool = False) -> str | None:
+    stated = _checked_text("consent", consent, _CONSENT_CHARS)
+    if required and stated is None:
+        raise InvalidRequest(
+            "consent is missing: expected a statement that the speaker agreed, which this server requires "
+            "(JUNE_REQUIRE_CONSENT)",
+            param="consent",
+        )
+    return stated
 
 
 def checked_description(description: str) -> str:

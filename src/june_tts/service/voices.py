@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from june_tts.errors import (
 )
 from june_tts.ports import Engine, VoiceStore
 from june_tts.service import voice_rules as rules
+from june_tts.service.audit import Audit
+from june_tts.service.terms import current_terms
 from june_tts.types import ClonedVoice, NewVoice, Picture, RecordingReport, Voice, VoiceCard
 
 DEFAULT = "default"
@@ -50,6 +53,8 @@ class VoiceLibrary:
         cloning_engines_hint: Sequence[str] = (),
         *,
         transcribes: bool = False,
+        audit: Audit | None = None,
+        require_consent: bool = False,
     ) -> None:
         """
         Args:
@@ -59,6 +64,8 @@ class VoiceLibrary:
             aliases: other names to voice ids; looked up before anything else, and only once.
             cloning_engines_hint: engines that could clone if they were installed, for the error message.
             transcribes: a recogniser writes down what no transcript was given for.
+            audit: where changes are recorded; None: nowhere.
+            require_consent: whether a new voice needs a statement of the speaker's consent.
         """
         self._store = store
         self._engines = tuple(engines)
@@ -67,6 +74,8 @@ class VoiceLibrary:
         self._aliases = dict(aliases)
         self._cloning_engines_hint = tuple(cloning_engines_hint)
         self._transcribes = transcribes
+        self._audit = audit
+        self._require_consent = require_consent
         self._judging = 0
         # Threads of our own and not asyncio.to_thread under a semaphore: when a client hangs up, its
         # thread works on, and the semaphore would already let the next one in.
@@ -140,13 +149,15 @@ class VoiceLibrary:
         name = rules.checked_name(name)
         transcript = rules.checked_transcript(transcript)
         language = rules.checked_language(language)
-        consent = rules.checked_consent(consent)
+        consent = rules.checked_consent(consent, required=self._require_consent)
         card = _checked(card or VoiceCard())
-        await self._refuse_taken(voice_id)
-        whole, judged = await self._judged([audio] if isinstance(audio, bytes) else audio)
-        kept = await self._store.add(
-            NewVoice(voice_id, name, whole, transcript, language, judged.report, consent, card)
-        )
+        async with self._recorded("voice.add", voice_id):
+            await self._refuse_taken(voice_id)
+            whole, judged = await self._judged([audio] if isinstance(audio, bytes) else audio)
+            who = current_terms().caller or None
+            kept = await self._store.add(
+                NewVoice(voice_id, name, whole, transcript, language, judged.report, consent, card, who)
+            )
         return self._advised(kept)
 
     async def change(self, voice_id: str, name: str | None, card: VoiceCard) -> ClonedVoice:
@@ -159,7 +170,10 @@ class VoiceLibrary:
         """
         self._refuse_read_only(voice_id, "changed")
         name = None if name is None else rules.checked_name(name)
-        return self._advised(await self._store.change(voice_id, name, _checked(card)))
+        card = _checked(card)
+        async with self._recorded("voice.change", voice_id):
+            kept = await self._store.change(voice_id, name, card)
+        return self._advised(kept)
 
     async def cover(self, voice_id: str) -> Picture | None:
         """The picture of a cloned voice, by its id or an alias. Raises: VoiceNotFound."""
@@ -181,11 +195,15 @@ class VoiceLibrary:
             VoiceReadOnly: a built-in one has it, or it is another name of a voice.
         """
         self._refuse_read_only(voice_id, "removed")
-        await self._store.remove(voice_id)
+        async with self._recorded("voice.remove", voice_id):
+            await self._store.remove(voice_id)
 
     def close(self) -> None:
         """Judge nothing more; recordings that are being judged are not waited for."""
         self._judges.shutdown(wait=False, cancel_futures=True)
+
+    def _recorded(self, action: str, voice_id: str) -> AbstractAsyncContextManager[None]:
+        return self._audit.change(action, voice_id) if self._audit else nullcontext()
 
     def _advised(self, kept: ClonedVoice) -> ClonedVoice:
         """Not kept with the report: a recogniser may be there tomorrow."""
