@@ -1,43 +1,44 @@
-"""Who asks for more than there is for longer than a burst lasts. No clock of its own.
+"""Who keeps asking for more than there is. No clock of its own.
 
 A queue is there to take up bursts. One that never empties makes everybody wait and serves nobody more, so a
-caller who has found every place taken again and again for longer than a burst no longer waits: it is told at
-once. Others, who come now and then, still may (after CoDel, Nichols and Jacobson, and Facebook's use of it,
+caller most of whose requests find no place, for longer than a burst, waits no longer: it is told at once.
+Others, who come now and then, still may wait (after CoDel, Nichols and Jacobson, and Facebook's use of it,
 "Fail at Scale", ACM Queue 2015).
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
-CALM_SECONDS = 1.0
-"""A caller who has found places for so long is out of the crowd."""
+CROWD_SHARE = 0.3
+"""Of a caller's requests that found no place."""
+NEWEST = 1 / 16
+"""Weight of the newest request: six in a row without a place are no burst any more."""
+FORGOTTEN_SECONDS = 10.0
+"""After which a caller who asked for nothing begins anew."""
 MOST_CALLERS = 1000
 
 
 @dataclass(slots=True)
-class _Press:
-    since: float
+class _Luck:
+    share: float
     last: float
 
 
 class Crowd:
-    def __init__(self, burst_seconds: float) -> None:
-        self._burst_seconds = burst_seconds
-        self._found: OrderedDict[str, _Press] = OrderedDict()
+    def __init__(self) -> None:
+        self._callers: OrderedDict[str, _Luck] = OrderedDict()
 
-    def met(self, caller: str, now: float) -> None:
-        """A request of the caller found every place taken."""
-        press = self._found.get(caller)
-        if press is None or now - press.last > CALM_SECONDS:
-            press = self._found[caller] = _Press(now, now)
-        press.last = now
-        self._found.move_to_end(caller)
-        if len(self._found) > MOST_CALLERS:
-            self._found.popitem(last=False)
+    def asked(self, caller: str, waits: bool, now: float) -> None:
+        """A request of the caller came; `waits`: it found no place."""
+        luck = self._callers.get(caller)
+        if luck is None or now - luck.last > FORGOTTEN_SECONDS:
+            luck = self._callers[caller] = _Luck(0.0, now)
+        luck.share += NEWEST * (waits - luck.share)
+        luck.last = now
+        self._callers.move_to_end(caller)
+        if len(self._callers) > MOST_CALLERS:
+            self._callers.popitem(last=False)
 
-    def lasting(self, caller: str, now: float) -> bool:
-        """Whether that has gone on for longer than a burst."""
-        press = self._found.get(caller)
-        if press is None or now - press.last > CALM_SECONDS:
-            return False
-        return press.last - press.since > self._burst_seconds
+    def has(self, caller: str) -> bool:
+        luck = self._callers.get(caller)
+        return luck is not None and luck.share > CROWD_SHARE

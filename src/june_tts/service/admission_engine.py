@@ -2,21 +2,23 @@
 
 from june_tts.service.admission_ask import AdmissionRules, Ask, Ticket
 from june_tts.service.admission_crowd import Crowd
-from june_tts.service.admission_limit import Limit
+from june_tts.service.admission_limit import Learned
 from june_tts.service.admission_stream import Stream
 from june_tts.service.pace import Pace
 
-IMPATIENT_SECONDS = 0.02
-"""How long one of a lasting crowd may wait."""
+IMPATIENT_SHARE = 0.25
+"""How long one of a crowd may wait, of the seconds to an unloaded engine's first audio: so little that nobody
+hears the difference, and enough that no place stays empty for want of one who waits."""
 
 
 class EngineLoad:
     def __init__(self, rules: AdmissionRules) -> None:
         self._rules = rules
-        self.limit = Limit(rules.streams)
-        self.pace = Pace()
-        self._crowd = Crowd(rules.wait_seconds["interactive"])
+        self._crowd = Crowd()
         self._playing: set[Ticket] = set()
+        self._beginning = 0
+        self.learned = Learned(rules.streams)
+        self.pace = Pace()
 
     @property
     def active(self) -> int:
@@ -26,48 +28,60 @@ class EngineLoad:
         """One always may, beside others only where none of them is about to fall silent."""
         if not self._playing:
             return True
-        return len(self._playing) < self.limit.value and not self.starving(now)
+        fits = self.active < self.learned.playing.value and self._beginning < self.learned.beginning.value
+        return fits and not any(ticket.stream and ticket.stream.starving(now) for ticket in self._playing)
 
-    def starving(self, now: float) -> bool:
-        return any(ticket.stream and ticket.stream.starving(now) for ticket in self._playing)
+    def came(self, ask: Ask, waits: bool, now: float) -> None:
+        """A request came; `waits`: it found no place."""
+        self._crowd.asked(ask.terms.caller, waits, now)
+        if not waits:
+            return
+        if self.active >= self.learned.playing.value:
+            self.learned.playing.wanted()
+        elif self._beginning >= self.learned.beginning.value:
+            self.learned.beginning.wanted()
 
     def start(self, ticket: Ticket, now: float) -> None:
         ticket.state, ticket.stream = "playing", Stream(now, alone=not self._playing)
         self._playing.add(ticket)
-        self.limit.began(len(self._playing))
+        self._beginning += 1
+        self.learned.counts(self.active, self._beginning)
 
     def end(self, ticket: Ticket, kept_waiting: bool, now: float) -> None:
         """`kept_waiting`: others wait for its place."""
-        stream = ticket.stream
-        busy = kept_waiting or len(self._playing) >= self.limit.value
+        busy = kept_waiting or self.active >= self.learned.playing.value
         self._playing.discard(ticket)
         ticket.state = "over"
-        if stream is not None:
-            self.pace.ended(now - stream.came, busy, now)
+        if ticket.stream is not None:
+            self._beginning -= ticket.stream.first is None
+            self.pace.ended(now - ticket.stream.came, busy, now)
 
     def hears(self, stream: Stream, seconds: float, now: float) -> None:
         sign = stream.hears(seconds, now)
         if sign == "first":
-            self.limit.first_audio(stream.first_seconds(), stream.alone and len(self._playing) == 1)
-        self.limit.heard(sign, len(self._playing), now)
+            self._beginning -= 1
+            self.learned.first_audio(stream.first_seconds(), stream.alone and self.active == 1)
+        self.learned.heard(sign, self.active, self._beginning, now)
 
-    def longest_wait(self, ask: Ask, now: float) -> float:
+    def longest_wait(self, ask: Ask) -> float:
         """How long a request that found no place may wait."""
         usual = self._rules.wait_seconds[ask.terms.priority]
-        self.limit.wanted()
-        if ask.ongoing or ask.terms.priority != "interactive":
+        if ask.ongoing or ask.terms.priority != "interactive" or not self._crowd.has(ask.terms.caller):
             return usual
-        self._crowd.met(ask.terms.caller, now)
-        return min(usual, IMPATIENT_SECONDS) if self._crowd.lasting(ask.terms.caller, now) else usual
+        return min(usual, IMPATIENT_SHARE * (self.learned.unloaded or 0.0))
 
     def wait(self, ahead: int, now: float) -> float:
-        """Seconds until one with so many before it may begin, by the pace."""
-        return self.pace.wait(ahead, self.limit.value, now)
+        """Seconds until one with so many before it may begin, by the pace; 0 where nothing is known yet."""
+        interval = self.pace.interval(self.learned.playing.value, now) or 0.0
+        places = self.active + ahead + 1 - self.learned.playing.value
+        begun = self.learned.beginning.value
+        turns = self._beginning + ahead + 1 - begun
+        return max(0.0, places * interval, turns * (self.learned.first or 0.0) / begun)
 
     def retry_after(self, ahead: int, now: float) -> float:
-        return self.pace.retry_after(ahead, self.limit.value, now)
+        return self.pace.retry_after(self.wait(ahead, now), self.learned.playing.value, now)
 
     def first_seconds(self) -> float:
         """From the start to the first audio, as it is now; 0 where the engine idles, so that a measurement
         gone old cannot keep everybody out for ever."""
-        return (self.limit.first or 0.0) if self._playing else 0.0
+        return (self.learned.first or 0.0) if self._playing else 0.0

@@ -37,7 +37,7 @@ class Gate:
 
     def limits(self) -> dict[str, int]:
         """What each engine carries, as learned so far."""
-        return {name: load.limit.value for name, load in self._engines.items()}
+        return {name: load.learned.playing.value for name, load in self._engines.items()}
 
     def enter(self, ask: Ask, now: float) -> Ticket:
         """Begin, or wait. Every ticket needs a `leave`. Raises: Refused."""
@@ -46,7 +46,9 @@ class Gate:
         self.look(now)
         ticket = Ticket(ask, now)
         load = self._load(ask.engine)
-        if self._can_start(ask.engine, now):
+        waits = not self._can_start(ask.engine, now)
+        load.came(ask, waits, now)
+        if not waits:
             self._check_deadline(ask, load.first_seconds(), 0.0, now)
             self._start(ticket, now)
         else:
@@ -121,7 +123,7 @@ class Gate:
 
     def _queue(self, ticket: Ticket, load: EngineLoad, now: float) -> None:
         ask = ticket.ask
-        longest, ahead = load.longest_wait(ask, now), self._line.ahead_of(ticket)
+        longest, ahead = load.longest_wait(ask), self._line.ahead_of(ticket)
         wait = load.wait(ahead, now)
         if wait > longest:
             message = f"a place becomes free in about {wait:.1f} s: nobody waits so long here"

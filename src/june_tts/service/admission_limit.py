@@ -1,9 +1,12 @@
 """How many streams an engine carries, learned from what its listeners hear. No clock of its own.
 
-Additive increase, multiplicative decrease, once in `WINDOW_SECONDS`: listeners who heard silence, or are
-hardly ahead of it, or first audio that comes late against an unloaded engine's, make the limit smaller than
-what played then; a limit that kept somebody waiting while all was well grows by one. It begins at the most
-there may be, as a cold server knows no reason to refuse anybody.
+Two limits, as there are two ways to ask too much. How many may *play* is told by listeners who run out of
+sound, or nearly do. How many may *begin* at a time is told by first audio that comes late: those that begin
+wait for each other in the engine, while those that play and are ahead stand back.
+
+Each is lowered by a share at most once in `WINDOW_SECONDS`, to below what there was; raised by one where it
+kept somebody waiting and all was well. Both begin at the most there may be: a cold server knows no reason to
+refuse anybody.
 """
 
 from june_tts.service.admission_stream import Sign
@@ -11,39 +14,66 @@ from june_tts.service.admission_stream import Sign
 WINDOW_SECONDS = 0.5
 AFTER_SILENCE = 0.7
 AFTER_TIGHT = 0.9
-"""What is left of the limit when listeners heard silence, or first audio was late, or streams were tight."""
-LATE = 3.0
-"""First audio that takes so many times an unloaded engine's is late, "late" being a mean over a few streams:
-beside others a stream has one core where alone it has all."""
+AFTER_LATE = 0.8
+"""What is left of a limit when listeners heard silence, were hardly ahead of it, or first audio was late."""
+LATE = 2.0
+"""First audio is late, in the mean, that takes so many times an unloaded engine's: a stream beside others has
+one core where alone it has all, and waits for a model run to end before its own can begin."""
+LEAST_BEGINNING = 2
+"""One that begins while another's first audio is made: the engine need never wait for us."""
 
 _NEWEST = 0.2
 """Weight of the newest measurement in a mean."""
 
 
 class Limit:
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, least: int) -> None:
         self._most = most
+        self._least = min(least, most)
         self._value = float(most)
+        self._peak = 0
+        self._wanted = False
+
+    @property
+    def value(self) -> int:
+        return int(self._value)
+
+    def counts(self, now_there: int) -> None:
+        """So many are there."""
+        self._peak = max(self._peak, now_there)
+
+    def wanted(self) -> None:
+        """It kept somebody waiting."""
+        self._wanted = True
+
+    def turn(self, share: float, now_there: int) -> None:
+        """A window is over. `share`: what to leave of it; 1 where all was well."""
+        # Where more are there than it allows, it was lowered a moment ago, and that has not taken effect yet.
+        # Else of what there was: a limit that nobody came near says nothing of what can be carried.
+        if share < 1 and 1 < self._peak <= self._value + 1:
+            self._value = max(self._least, min(self._value, self._peak) * share)
+        elif share == 1 and self._wanted:
+            self._value = min(self._most, self._value + 1)
+        self._peak, self._wanted = now_there, False
+
+
+class Learned:
+    """Of one engine."""
+
+    def __init__(self, most: int) -> None:
+        self.playing = Limit(most, 1)
+        self.beginning = Limit(most, LEAST_BEGINNING)
         self.unloaded: float | None = None
         """Seconds to first audio of a stream that plays alone."""
         self.first: float | None = None
         """Seconds to first audio lately, whatever else plays."""
         self._began: float | None = None
         self._signs: set[Sign] = set()
-        self._wanted = False
-        self._peak = 0
 
-    @property
-    def value(self) -> int:
-        return max(1, int(self._value))
-
-    def began(self, active: int) -> None:
-        """A stream began, and so many play now."""
-        self._peak = max(self._peak, active)
-
-    def wanted(self) -> None:
-        """Somebody found every place taken."""
-        self._wanted = True
+    def counts(self, playing: int, beginning: int) -> None:
+        """So many play now, those that begin among them."""
+        self.playing.counts(playing)
+        self.beginning.counts(beginning)
 
     def first_audio(self, seconds: float, alone: bool) -> None:
         self.first = _mean(self.first, seconds)
@@ -53,34 +83,27 @@ class Limit:
             # before any has played alone, the fastest is nearest to that
             self.unloaded = seconds
 
-    def heard(self, sign: Sign, active: int, now: float) -> None:
-        """A listener heard audio; so many play now."""
+    def heard(self, sign: Sign, playing: int, beginning: int, now: float) -> None:
+        """A listener heard audio."""
         self._signs.add(sign)
-        self._peak = max(self._peak, active)
         if self._began is None:
             self._began = now
-        if now - self._began >= WINDOW_SECONDS:
-            self._turn(now, active)
+        if now - self._began < WINDOW_SECONDS:
+            return
+        self.playing.turn(self._share(), playing)
+        self.beginning.turn(AFTER_LATE if "first" in self._signs and self.late else 1.0, beginning)
+        self._began = now
+        self._signs.clear()
 
     @property
     def late(self) -> bool:
+        """Whether first audio comes late now."""
         return self.first is not None and self.unloaded is not None and self.first > LATE * self.unloaded
 
-    def _turn(self, now: float, active: int) -> None:
+    def _share(self) -> float:
         if "dry" in self._signs:
-            self._shrink(AFTER_SILENCE)
-        elif "tight" in self._signs or ("first" in self._signs and self.late):
-            self._shrink(AFTER_TIGHT)
-        elif self._wanted:
-            self._value = min(self._most, self._value + 1)
-        self._began, self._peak, self._wanted = now, active, False
-        self._signs.clear()
-
-    def _shrink(self, share: float) -> None:
-        # Where more play than it allows, it was lowered a moment ago, and that has not taken effect yet.
-        # Else of what played: a limit that nobody came near says nothing of what can be carried.
-        if 1 < self._peak <= self._value + 1:
-            self._value = max(1.0, min(self._value, self._peak) * share)
+            return AFTER_SILENCE
+        return AFTER_TIGHT if "tight" in self._signs else 1.0
 
 
 def _mean(old: float | None, new: float) -> float:

@@ -13,9 +13,9 @@ Sign = Literal["first", "good", "tight", "dry"]
 
 ENOUGH_SECONDS = 1.0
 """A stream that is so far ahead of its listener is safe, however old it is."""
-GAIN = 0.5
+GAIN = 0.3
 """A younger one should have gained so many seconds on its listener for every second since its first audio:
-an engine that makes speech at 1.5 times real time carries what it has, and can take no more."""
+an engine that makes each stream at 1.3 times real time carries what it has, and can take no more."""
 HOLD_SECONDS = 0.1
 """With less than this ahead nothing new begins beside it."""
 LOST_SECONDS = 1.0

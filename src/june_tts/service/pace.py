@@ -36,18 +36,13 @@ class Pace:
         # longer ago than usual: something is stuck, and the mean does not know yet
         return max(usual, now - self._last)
 
-    def wait(self, ahead: int, places: int, now: float) -> float:
-        """Seconds until one with so many before it has a place; 0 where nothing is known yet."""
-        return (ahead + 1) * (self.interval(places, now) or 0.0)
-
-    def retry_after(self, ahead: int, places: int, now: float) -> float:
+    def retry_after(self, wait: float, places: int, now: float) -> float:
         """When one who is sent away should come back. Those sent away are told to come one after another, as
         fast as places become free, so that they do not all come back at once."""
         interval = self.interval(places, now)
         if interval is None:
             return UNKNOWN_RETRY_SECONDS
-        free = now + (ahead + 1) * interval
-        self._promised = min(max(free, self._promised + interval), now + MOST_RETRY_SECONDS)
+        self._promised = min(max(now + wait, self._promised + interval), now + MOST_RETRY_SECONDS)
         return self._promised - now
 
 
