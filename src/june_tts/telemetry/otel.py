@@ -7,6 +7,7 @@ What is not a setting of ours is the SDK's own to read: `OTEL_EXPORTER_OTLP_HEAD
 import asyncio
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from opentelemetry import trace
@@ -22,7 +23,6 @@ from june_tts.telemetry.tracing import Kind, Span, TraceContext, Unrecorded, Val
 
 CLOSE_SECONDS = 3.0
 """For what is left to be sent when the server stops."""
-LOOK_SECONDS = 0.02
 _STANDARD = {
     "method": "http.request.method",
     "route": "http.route",
@@ -66,14 +66,17 @@ class OtelTraces:
     async def close(self) -> None:
         """A collector that is away is not waited for longer than `CLOSE_SECONDS`."""
         # a thread that nobody joins: the loop's own pool would wait for the exporter's last try
-        threading.Thread(target=self._shut, args=[closed := threading.Event()], daemon=True).start()
-        until = time.monotonic() + CLOSE_SECONDS
-        while not closed.is_set() and time.monotonic() < until:
-            await asyncio.sleep(LOOK_SECONDS)
+        loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
-    def _shut(self, closed: threading.Event) -> None:
-        self._provider.shutdown()
-        closed.set()
+        def shut() -> None:
+            self._provider.shutdown()
+            with suppress(RuntimeError):  # the loop has closed meanwhile: nobody waits for this any more
+                loop.call_soon_threadsafe(closed.set)
+
+        threading.Thread(target=shut, name="traces", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await closed.wait()
 
 
 class OtelSpan:
