@@ -54,6 +54,7 @@ def used_metrics() -> Metrics:
     metrics.rooms.utterances.labels("done")
     metrics.links.redis_errors.labels("away")
     metrics.links.openings.labels("redis")
+    metrics.voices.reads.labels("memory", "hit")
     return metrics
 
 

@@ -122,7 +122,14 @@ class Shared:
         """Returns: whether Redis took it; who is subscribed has it within milliseconds then."""
         return await self._quietly(lambda: self._client.publish(PREFIX + channel, message)) is not None
 
-    async def run(self, script: str, keys: Sequence[str], args: Sequence[bytes | str | float]) -> Any:
+    async def run(
+        self,
+        script: str,
+        keys: Sequence[str],
+        args: Sequence[bytes | str | float],
+        *,
+        expected_bytes: int = 0,
+    ) -> Any:
         """Run a Lua script, which Redis learns once. For constants: each text is kept.
 
         Raises:
@@ -131,7 +138,7 @@ class Shared:
         known = self._scripts.get(script)
         if known is None:
             known = self._scripts[script] = self._client.register_script(script)
-        return await self._do(lambda: known([PREFIX + key for key in keys], args))
+        return await self._do(lambda: known([PREFIX + key for key in keys], args), expected_bytes)
 
     async def _quietly(self, call: Callable[[], Awaitable[Any]], size: int = 0) -> Any:
         try:

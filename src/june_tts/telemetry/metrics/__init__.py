@@ -23,6 +23,7 @@ from june_tts.telemetry.metrics.phrases import PhraseMetrics
 from june_tts.telemetry.metrics.process import ProcessMetrics
 from june_tts.telemetry.metrics.rooms import RoomMetrics
 from june_tts.telemetry.metrics.speech import SpeechMetrics
+from june_tts.telemetry.metrics.voices import VoiceCacheMetrics
 from june_tts.types import EngineCounts
 
 OPEN_METRICS = "application/openmetrics-text"
@@ -42,11 +43,13 @@ class Metrics:
         self.rooms = RoomMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
         self.links = LinkMetrics(self.registry)
+        self.voices = VoiceCacheMetrics(self.registry)
         self.access = AccessMetrics(self.registry)
 
     def watch_fish(self, counts: Callable[[], EngineCounts]) -> None:
         """Read the counts of the engine fish, which its process keeps, at every scrape."""
         self.registry.register(FishCollector(counts))
+
 
     def watch_engine(self, name: str, streams: Callable[[], float], runs: Callable[[], float]) -> None:
         """Read an engine's own counts at every scrape."""
