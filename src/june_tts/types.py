@@ -216,6 +216,12 @@ class EngineCounts:
     slots_taken: int = 0
     waiting: int = 0
     """Requests that wait for a slot now."""
+    batch: int = 0
+    """Streams in the last step."""
+    kv_positions: int = 0
+    """That all slots have memory for."""
+    kv_used: int = 0
+    """Of them, taken by prompts and frames of what is spoken now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from june_tts.bootstrap.library import check_names, database_limits, database_ur
 from june_tts.bootstrap.phrases import phrases_of
 from june_tts.bootstrap.rooms import utterances_of
 from june_tts.bootstrap.sharing import shared_of
-from june_tts.bootstrap.telemetry import health_of, traces_of
+from june_tts.bootstrap.telemetry import health_of, traces_of, watch_machine
 from june_tts.cache import Shared
 from june_tts.engine.host_link import HostLink
-from june_tts.http.live_limits import LiveLimits
+from june_tts.engine.hosted import HostedEngine
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
@@ -114,6 +114,7 @@ def _services(
     admission = admission_of(settings, metrics, recorder)
     lag = asyncio.create_task(watch_loop(metrics))
     stack.callback(lag.cancel)
+    watch_machine(metrics, stack, gpus=not any(isinstance(engine, HostedEngine) for engine in engines))
     synthesizer = Synthesizer(
         library,
         speakable=speakable,

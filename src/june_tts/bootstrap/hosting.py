@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from june_tts.bootstrap.engines import built_engines, started, watch_engine
 from june_tts.bootstrap.library import database_url, make_folder, recogniser_of
+from june_tts.bootstrap.telemetry import watch_machine
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import hosted_engines
 from june_tts.ports import Engine, VoiceStore
@@ -41,6 +42,7 @@ async def hosting(settings: Settings) -> AsyncIterator[Hosting]:
             watch_engine(metrics, engine)
         lag = asyncio.create_task(watch_loop(metrics))
         stack.callback(lag.cancel)
+        watch_machine(metrics, stack)
         yield Hosting(engines, metrics)
 
 

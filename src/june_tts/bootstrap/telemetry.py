@@ -12,7 +12,9 @@ from june_tts.service.admission import Admission
 from june_tts.service.health import Health
 from june_tts.service.watchdog import Watchdog
 from june_tts.settings import Settings
+from june_tts.store.sql import SqlVoiceStore
 from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.nvml import Gpus
 from june_tts.telemetry.recorder import Recorder
 from june_tts.telemetry.tracing import NoTraces, Traces
 
@@ -56,4 +58,16 @@ def health_of(
     health = Health(engines, store, watchdog, draining=lambda: admission.draining, redis=redis)
     for work in (watchdog.run(), health.run()):
         stack.callback(asyncio.create_task(work).cancel)
+    metrics.database.watch(lambda: health.database)
+    if isinstance(store, SqlVoiceStore):
+        metrics.database.watch_pool(lambda: store.connections[0], lambda: store.connections[1])
     return health
+
+
+def watch_machine(metrics: Metrics, stack: AsyncExitStack, *, gpus: bool = True) -> None:
+    """What the process runs on. `gpus`: those too, for the one process that has the engines."""
+    metrics.process.built(version("june-tts"))
+    if gpus:
+        found = Gpus()
+        metrics.watch_gpus(lambda: found.now)
+        stack.callback(asyncio.create_task(found.run()).cancel)

@@ -126,6 +126,9 @@ class FishEngine:
             slots=stats.slots,
             slots_taken=stats.running,
             waiting=stats.waiting,
+            batch=stats.last_batch,
+            kv_positions=stats.kv_positions,
+            kv_used=stats.kv_used,
         )
 
     def capabilities(self) -> Capabilities:

@@ -137,6 +137,10 @@ class Stats:
     rows: int
     """Sequences in all steps together; `rows / steps` is the mean batch."""
     last_batch: int
+    kv_positions: int
+    """Positions in all slots."""
+    kv_used: int
+    """Those that the running requests have filled."""
     frames: int
     """Columns that the model made."""
     illegal_frames: int

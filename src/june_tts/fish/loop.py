@@ -115,6 +115,8 @@ class Loop:
             steps=counted.steps,
             rows=counted.rows,
             last_batch=counted.last_batch,
+            kv_positions=scheduler.pool.count * self._runner.positions,
+            kv_used=sum(stream.filled + stream.made for stream in scheduler.running),
             frames=counted.frames,
             illegal_frames=counted.illegal_frames,
             prefill_columns=counted.prefill_columns,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, column, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from june_tts.errors import VoiceNotFound
 from june_tts.store import rows
@@ -28,6 +29,12 @@ class SqlVoiceStore:
         """`engine`: its schema is up to date already (`store.open_store`). Disposed of by `close`."""
         self._engine = engine
         self._dialect = engine.dialect.name
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """To the database: in use, and open but idle."""
+        pool = self._engine.pool
+        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
 
     async def add(self, voice: NewVoice) -> ClonedVoice:
         added = rows.described(voice, await _sha256(voice.audio), datetime.now(UTC))

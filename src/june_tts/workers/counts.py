@@ -11,7 +11,10 @@ from typing import Any, Protocol
 SPLIT = ("process_", "python_")
 """Families of one process each."""
 LABEL = "process"
-LARGEST = ("tts_engine_stalled", "tts_gpu_", "tts_keys", "tts_redis_up")
+LARGEST = (
+    *("tts_build_info", "tts_database_up", "tts_engine_stalled"),
+    *("tts_gpu_", "tts_keys", "tts_redis_up"),
+)
 """Beginnings of the names of gauges that tell what all processes see alike."""
 GROWING = ("counter", "histogram", "summary")
 CREATED = "_created"

@@ -14,9 +14,12 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from june_tts.telemetry.metrics.access import AccessMetrics
 from june_tts.telemetry.metrics.admission import AdmissionMetrics
 from june_tts.telemetry.metrics.batch import BatchMetrics
+from june_tts.telemetry.metrics.database import DatabaseMetrics
 from june_tts.telemetry.metrics.engines import EngineMetrics
 from june_tts.telemetry.metrics.fish import FishCollector
+from june_tts.telemetry.metrics.gpu import GpuCollector
 from june_tts.telemetry.metrics.http import HttpMetrics
+from june_tts.telemetry.metrics.jobs import JobMetrics
 from june_tts.telemetry.metrics.links import LinkMetrics
 from june_tts.telemetry.metrics.merged import Everything
 from june_tts.telemetry.metrics.phrases import PhraseMetrics
@@ -24,6 +27,7 @@ from june_tts.telemetry.metrics.process import ProcessMetrics
 from june_tts.telemetry.metrics.rooms import RoomMetrics
 from june_tts.telemetry.metrics.speech import SpeechMetrics
 from june_tts.telemetry.metrics.voices import VoiceCacheMetrics
+from june_tts.telemetry.nvml import Gpu
 from june_tts.types import EngineCounts
 
 OPEN_METRICS = "application/openmetrics-text"
@@ -39,9 +43,11 @@ class Metrics:
         self.speech = SpeechMetrics(self.registry)
         self.admission = AdmissionMetrics(self.registry)
         self.batch = BatchMetrics(self.registry)
+        self.jobs = JobMetrics(self.registry)
         self.phrases = PhraseMetrics(self.registry)
         self.rooms = RoomMetrics(self.registry)
         self.engines = EngineMetrics(self.registry)
+        self.database = DatabaseMetrics(self.registry)
         self.links = LinkMetrics(self.registry)
         self.voices = VoiceCacheMetrics(self.registry)
         self.access = AccessMetrics(self.registry)
@@ -50,6 +56,9 @@ class Metrics:
         """Read the counts of the engine fish, which its process keeps, at every scrape."""
         self.registry.register(FishCollector(counts))
 
+    def watch_gpus(self, gpus: Callable[[], Sequence[Gpu]]) -> None:
+        """Read what is known of the GPUs at every scrape."""
+        self.registry.register(GpuCollector(gpus))
 
     def watch_engine(self, name: str, streams: Callable[[], float], runs: Callable[[], float]) -> None:
         """Read an engine's own counts at every scrape."""

@@ -22,6 +22,9 @@ GAUGES = {
     "slots": ("tts_fish_slots", "Streams that the Fish model can speak at once"),
     "slots_taken": ("tts_fish_slots_taken", "Streams that it speaks"),
     "waiting": ("tts_fish_waiting", "Requests that wait for a slot"),
+    "batch": ("tts_fish_batch", "Streams in the last run of the Fish model"),
+    "kv_positions": ("tts_fish_kv_positions", "Positions that there is memory for"),
+    "kv_used": ("tts_fish_kv_positions_used", "Positions taken by prompts and speech of the streams"),
 }
 """Fields of `EngineCounts` to metrics."""
 
