@@ -14,6 +14,7 @@ from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
 from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.phrases import phrases_of
+from june_tts.bootstrap.reloading import live_limits, reloads_of
 from june_tts.bootstrap.rooms import utterances_of
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.bootstrap.telemetry import health_of, traces_of, watch_machine
@@ -74,6 +75,7 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         gc.collect()
         gc.freeze()
         services = _services(settings, metrics, shared, library, store, engines, stack)
+        services = replace(services, reloads=reloads_of(settings, services))
         yield replace(services, utterances=utterances_of(settings, services, stack))
 
 
@@ -96,7 +98,7 @@ async def running_alone(
         library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
         stack.callback(library.close)
         services = _services(settings, Metrics(), None, library, store, [engine], stack)
-        yield replace(services, references=references)
+        yield replace(services, references=references, reloads=reloads_of(settings, services))
 
 
 def _services(
@@ -144,14 +146,7 @@ def _services(
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,
         sockets=Places(settings.live_sockets, "sockets"),
-        live=LiveLimits(
-            settings.live_idle_seconds,
-            settings.live_turn_seconds,
-            settings.live_waiting_chars,
-            settings.stall_seconds,
-            turn_chars=settings.max_text_chars,
-            contexts=settings.live_contexts,
-        ),
+        live=live_limits(settings),
         references=LibraryReferences(library),
         deadline_ms=settings.deadline_ms,
         batches=batches_of(settings, synthesizer, admission, metrics),

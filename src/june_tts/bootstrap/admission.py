@@ -6,9 +6,9 @@ from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 
 
-def admission_of(settings: Settings, metrics: Metrics, recorder: Recorder) -> Admission:
-    """As the settings have it, with nothing learned yet."""
-    rules = AdmissionRules(
+def rules_of(settings: Settings) -> AdmissionRules:
+    """The settings' limits."""
+    return AdmissionRules(
         settings.max_streams,
         settings.queue,
         {
@@ -17,4 +17,8 @@ def admission_of(settings: Settings, metrics: Metrics, recorder: Recorder) -> Ad
             "batch": settings.queue_batch_seconds,
         },
     )
-    return Admission(rules, metrics.admission, recorder.refused)
+
+
+def admission_of(settings: Settings, metrics: Metrics, recorder: Recorder) -> Admission:
+    """As the settings have it, with nothing learned yet."""
+    return Admission(rules_of(settings), metrics.admission, recorder.refused)

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -74,12 +75,17 @@ def serve(
         "JUNE_MAX_TEXT_CHARS": max_text_length or None,
         "JUNE_API_KEY": api_key,
     }
-    settings = load(overrides={name: value for name, value in options.items() if value is not None}).settings
+    overrides = {name: value for name, value in options.items() if value is not None}
+
+    def read() -> Settings:
+        return load(overrides=overrides).settings
+
+    settings = read()
     log.configure(settings.log_level, settings.log_format)
     if workers > 1:
         note(f"--workers {workers} has no effect here: one engine serves all requests in one batch")
     with listening(settings, f"--listen {shown(listen)}") as listener:
-        on_the_fastest_loop(_serve(settings, listener))
+        on_the_fastest_loop(_serve(settings, listener, read))
 
 
 def _address(listen: str) -> dict[str, Any]:
@@ -89,10 +95,10 @@ def _address(listen: str) -> dict[str, Any]:
     return {"WRAPPER_HOST": found["six"] or found["host"], "WRAPPER_PORT": found["port"]}
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, read: Callable[[], Settings]) -> None:
     note("june-tts: loading the Fish engine …")
     async with running_alone(settings, ReferenceFolders(REFERENCES)) as services:
         app = create_app(services, fish_alone=True)
         said = f"Fish's API is at {url(listener)}/v1/tts, described at /docs"
         tell(said)
-        await serve_app(app, services, settings, listener)
+        await serve_app(app, services, settings, listener, read)

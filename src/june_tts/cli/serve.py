@@ -1,6 +1,7 @@
 """`june-tts serve`: the server."""
 
 import socket
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -43,7 +44,7 @@ def serve(
             if status := on_the_fastest_loop(serving):
                 raise typer.Exit(status)
         else:
-            on_the_fastest_loop(_serve(settings, listener, said))
+            on_the_fastest_loop(_serve(settings, listener, said, lambda: read().settings))
 
 
 def tell(said: str) -> None:
@@ -51,7 +52,9 @@ def tell(said: str) -> None:
     _out.print(f"june-tts: {said}; Ctrl-C stops it", soft_wrap=True)
 
 
-async def _serve(settings: Settings, listener: socket.socket, said: str) -> None:
+async def _serve(
+    settings: Settings, listener: socket.socket, said: str, read: Callable[[], Settings]
+) -> None:
     # here, as the supervisor of several workers needs none of it: 60 MB
     from june_tts.bootstrap import running
     from june_tts.http.app import create_app
@@ -59,4 +62,4 @@ async def _serve(settings: Settings, listener: socket.socket, said: str) -> None
 
     async with running(settings) as services:
         tell(said)
-        await serve_app(create_app(services), services, settings, listener)
+        await serve_app(create_app(services), services, settings, listener, read)

@@ -1,8 +1,9 @@
 """What the routes are given; built by `bootstrap/`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from time import time
+from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -21,6 +22,14 @@ from june_tts.service.voices import VoiceLibrary
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 from june_tts.telemetry.tracing import NoTraces, Traces
+
+
+class Reloads(Protocol):
+    """See `bootstrap.reloading`; its settings are not known here."""
+
+    def add(self, fields: Collection[str], take: Callable[[Any], None], *, always: bool = False) -> None: ...
+
+    def reload(self, settings: Any) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class Services:
     traces: Traces = field(default_factory=NoTraces)
     everyone: Everyone | None = None
     """All processes of the server; None where this one is alone."""
+    reloads: Reloads | None = None
+    """Takes new settings while the server works."""
     access_log: bool = False
     """A line in the log for every request."""
     deadline_ms: int = 0

@@ -90,6 +90,10 @@ class Admission:
         self.draining_since = time.monotonic() if value else None
         self._gate.stop() if value else self._gate.go_on()
 
+    def change(self, rules: AdmissionRules) -> None:
+        """Other limits from now on; who plays or waits does so."""
+        self._gate.change(rules, self._clock())
+
     @asynccontextmanager
     async def place(self, engine: str, characters: int, *, ongoing: bool = False) -> AsyncIterator[Place]:
         """Wait for a place, on the current terms, and hold it. Cancelling leaves the queue or frees it.

@@ -20,6 +20,10 @@ class EngineLoad:
         self.learned = Learned(rules.streams)
         self.pace = Pace()
 
+    def change(self, rules: AdmissionRules) -> None:
+        """Other limits from now on; what it carries is learned anew below them."""
+        self._rules, self.learned = rules, Learned(rules.streams)
+
     @property
     def active(self) -> int:
         return len(self._playing)

@@ -79,6 +79,13 @@ class Gate:
             refused = Refused("waited", f"no place became free in {now - ticket.came:.1f} s", retry)
         self._send_away(ticket, refused)
 
+    def change(self, rules: AdmissionRules, now: float) -> None:
+        """Other limits from now on; who plays or waits does so."""
+        self._rules, self._line.most = rules, rules.queue
+        for load in self._engines.values():
+            load.change(rules)
+        self.look(now)
+
     def stop(self) -> None:
         """Nothing begins any more, and who waits is sent away."""
         self._stopping = True

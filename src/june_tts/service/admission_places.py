@@ -18,6 +18,10 @@ class Places:
         self.draining_since: float | None = None
         """`time.monotonic()` of the beginning of the end."""
 
+    def change(self, most: int) -> None:
+        """Another limit from now on; who has a place keeps it."""
+        self._max = most
+
     @property
     def draining(self) -> bool:
         """Set on shutdown: what plays may finish, nothing new is admitted."""

@@ -61,6 +61,10 @@ class Synthesizer:
         self._recorder = recorder
         self._max_text_chars = max_text_chars
 
+    def limit_text(self, characters: int) -> None:
+        """The longest text, from now on."""
+        self._max_text_chars = characters
+
     async def capabilities(self, request: SpeechRequest) -> Capabilities:
         """Of the engine that would speak it. Raises: VoiceNotFound, CannotClone, StoreUnavailable."""
         return self._voices.engine_for(await self._voice(request)).capabilities()

@@ -6,6 +6,7 @@ from typing import Any
 
 from june_tts.http.services import Services
 from june_tts.settings import Settings
+from june_tts.workers.reloading import Reloading
 from june_tts.workers.server import Server, server_config
 
 
@@ -14,8 +15,10 @@ async def serve_app(
     services: Services,
     settings: Settings,
     listener: socket.socket,
-    reload: Callable[[], None] | None = None,
+    read: Callable[[], Settings],
 ) -> None:
-    """Serve until interrupted; `reload` is called at SIGHUP."""
-    server = Server(server_config(app, settings), services, settings.drain_seconds, reload=reload)
+    """Serve until interrupted; at SIGHUP, settings are `read` again. That may raise SettingsError."""
+    server = Server(server_config(app, settings), services, settings.drain_seconds)
+    reloading = Reloading(app, services, server)
+    server.reload = lambda: reloading.again(read)
     await server.serve([listener])

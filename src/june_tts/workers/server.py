@@ -59,20 +59,16 @@ class Server(uvicorn.Server):
         drain_seconds: float,
         *,
         signals: bool = True,
-        reload: Callable[[], None] | None = None,
     ) -> None:
-        """
-        Args:
-            signals: False where another process is told what to do, and tells this one.
-            reload: called at SIGHUP.
-        """
+        """`signals`: False where another process is told what to do, and tells this one."""
         super().__init__(config)
         self._admission = services.admission
         self._sockets = services.sockets
         self._ending = services.live.ending
         self.drain_seconds = drain_seconds
         self._signals = signals
-        self._reload = reload
+        self.reload: Callable[[], None] | None = None
+        """Called at SIGHUP."""
         self.listening = asyncio.Event()
         """Set when connections are taken."""
 
@@ -84,8 +80,8 @@ class Server(uvicorn.Server):
             yield
             return
         before = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
-        if self._reload is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        if self.reload is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
         try:
             yield
         finally:

@@ -42,6 +42,7 @@ async def serve_several(
         try:
             return plan_of(reread())
         except SettingsError as bad:
+            # the words of `Reloading`, which the supervisor cannot import: it needs 60 MB
             log.error("settings not reloaded: everything stays as it was", reason=str(bad))
             return None
 

@@ -11,10 +11,12 @@ from june_tts.bootstrap import running
 from june_tts.engine.host_link import HostLink, HostPatience
 from june_tts.http.app import create_app
 from june_tts.http.services import Services
+from june_tts.settings import Settings
 from june_tts.workers.asking import Asking
 from june_tts.workers.control import Control, Line
 from june_tts.workers.counts import snapshot
 from june_tts.workers.process import FAILED, Orders, run, told
+from june_tts.workers.reloading import Reloading
 from june_tts.workers.server import Server, server_config
 
 ENGINES_SECONDS = 900.0
@@ -39,6 +41,7 @@ async def _serve(control: Control, orders: Orders, services: Services, asking: A
     settings = orders.settings
     app = create_app(services)
     server = Server(server_config(app, settings), services, settings.drain_seconds, signals=False)
+    reloading = Reloading(app, services, server, tells=orders.name == "0")
     listener = socket.socket(fileno=orders.listener)
     serving = asyncio.create_task(server.serve([listener]))
     listening = asyncio.create_task(server.listening.wait())
@@ -48,6 +51,8 @@ async def _serve(control: Control, orders: Orders, services: Services, asking: A
     def handle(line: Line) -> None:
         if line.get("kind") == "answer":
             asking.answer(line)
+        elif line.get("kind") == "reload":
+            reloading.again(lambda: Settings.model_validate(line["settings"]))
         elif line.get("kind") == "counts":
             value = {
                 "families": snapshot(services.metrics.registry),
