@@ -13,7 +13,7 @@ from june_tts.bootstrap.batch import batches_of
 from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
 from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
-from june_tts.bootstrap.phrases import phrases_of
+from june_tts.bootstrap.phrases import book_of, phrases_of
 from june_tts.bootstrap.reloading import live_limits, reloads_of
 from june_tts.bootstrap.rooms import utterances_of
 from june_tts.bootstrap.sharing import shared_of
@@ -126,6 +126,7 @@ def _services(
         recorder=recorder,
         max_text_chars=settings.max_text_chars,
     )
+    phrases = phrases_of(settings, synthesizer, shared, metrics, stack)
     codec = next((engine.codec for engine in engines if isinstance(engine, SpeaksInCodes)), None)
     return Services(
         version=version("june-tts"),
@@ -134,7 +135,8 @@ def _services(
         store=store,
         engines=engines,
         admission=admission,
-        phrases=phrases_of(settings, synthesizer, shared, metrics, stack),
+        phrases=phrases,
+        book=book_of(settings, phrases, library, store, stack),
         recorder=recorder,
         metrics=metrics,
         health=health_of(settings, engines, store, recorder, admission, metrics, shared, stack),

@@ -5,19 +5,27 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from june_tts.cache import Shared
 from june_tts.cache.doorkeeper import Doorkeeper
 from june_tts.cache.phrases import PhraseMemory
 from june_tts.cache.phrases_shared import SharedPhrases
+from june_tts.cache.voices import CachedVoices
+from june_tts.errors import SettingsError, shown
+from june_tts.ports import VoiceStore
+from june_tts.service.phrase_book import PhraseBook
+from june_tts.service.phrase_list import Listed, read_list
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
 from june_tts.telemetry.metrics import Metrics
 
 HEARD = ("audio", "engine", "fish", "models", "service", "text")
 """Packages whose code is heard in what is spoken."""
 MIB, KIB = 1 << 20, 1 << 10
+MOST_LIST_BYTES = 4 * MIB
 
 
 def phrases_of(
@@ -41,6 +49,46 @@ def phrases_of(
     )
     stack.push_async_callback(phrases.close)
     return phrases
+
+
+def book_of(
+    settings: Settings, phrases: Phrases, library: VoiceLibrary, store: VoiceStore, stack: AsyncExitStack
+) -> PhraseBook:
+    """The phrases of JUNE_PHRASES, being made from now on. Raises: SettingsError, naming file and line."""
+    book = PhraseBook(phrases, listed_in(settings))
+    library.on_removed(phrases.forget)
+    if isinstance(store, CachedVoices):
+        store.on_change(book.changed)
+    stack.push_async_callback(book.close)
+    book.start()
+    return book
+
+
+def listed_in(settings: Settings) -> list[Listed]:
+    """Raises: SettingsError, naming file and line."""
+    path = settings.phrases_file
+    if path is None:
+        return []
+    if not settings.phrase_mb:
+        raise SettingsError("JUNE_PHRASES is set, and JUNE_PHRASE_MB is 0: expected room for its phrases")
+    try:
+        return read_list(_written(path))
+    except SettingsError as bad:
+        raise SettingsError(f"JUNE_PHRASES={shown(str(path))}: {bad}") from None
+
+
+def _written(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            written = file.read(MOST_LIST_BYTES + 1)
+    except (OSError, ValueError) as bad:
+        raise SettingsError(f"cannot be read ({getattr(bad, 'strerror', None) or 'not a path'})") from None
+    if len(written) > MOST_LIST_BYTES:
+        raise SettingsError(f"is too long: expected at most {MOST_LIST_BYTES} bytes")
+    try:
+        return written.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SettingsError("is not UTF-8") from None
 
 
 def code_of() -> str:

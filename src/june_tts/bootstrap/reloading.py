@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from june_tts.bootstrap.admission import rules_of
+from june_tts.bootstrap.phrases import listed_in
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.services import Services
 from june_tts.settings import Settings
@@ -67,6 +68,8 @@ def reloads_of(settings: Settings, services: Services) -> Reloads:
     reloads.add(QUEUEING, lambda new: services.admission.change(rules_of(new)))
     reloads.add(("live_sockets",), lambda new: services.sockets.change(new.live_sockets))
     reloads.add(("max_text_chars",), lambda new: services.synthesizer.limit_text(new.max_text_chars))
+    if book := services.book:
+        reloads.add(("phrases_file",), lambda new: book.reload(listed_in(new)), always=True)
     return reloads
 
 

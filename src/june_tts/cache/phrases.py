@@ -58,9 +58,11 @@ class PhraseMemory:
         self.bytes += kept.size
         return True
 
-    def forget(self, voice_id: str) -> None:
-        for key in [key for key, kept in self._kept.items() if kept.voice_id == voice_id]:
+    def forget(self, voice_id: str) -> bool:
+        going = [key for key, kept in self._kept.items() if kept.voice_id == voice_id]
+        for key in going:
             self._drop(key)
+        return bool(going)
 
     def unpin(self, but: Collection[bytes]) -> None:
         for key, kept in self._kept.items():

@@ -87,7 +87,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
     # the last one added is the first to see a request
-    app.add_middleware(Shortcut, given=given)
+    app.add_middleware(Shortcut)
     app.add_middleware(Bodies, limits=given.body_limits)
     app.add_middleware(RequestTerms, deadline_ms=given.deadline_ms)
     app.add_middleware(Access, api_key=given.api_key, protected=PROTECTED)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from june_tts.audio.encode import Encoder, open_encoder
 from june_tts.audio.formats import MEDIA_TYPES
 from june_tts.errors import InvalidRequest, shown
+from june_tts.service.coding import Coding, encoded, named
 from june_tts.types import Format
 
 DEFAULT = "mp3_44100_128"
@@ -26,6 +27,11 @@ class Output:
     @property
     def media_type(self) -> str:
         return MEDIA_TYPES[self.format]
+
+    @property
+    def coding(self) -> Coding:
+        """What `encoder` does, by name."""
+        return Coding(named(self.format, self.sample_rate, self.bit_rate), encoded(self.encoder))
 
     def encoder(self, source_rate: int) -> Encoder:
         """An encoder for speech at `source_rate` Hz."""

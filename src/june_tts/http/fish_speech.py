@@ -12,6 +12,7 @@ from june_tts.audio.gain import GainEncoder
 from june_tts.errors import UnsupportedParameter
 from june_tts.http.fish_schema import TTSBody, VoiceFormat
 from june_tts.http.services import Services
+from june_tts.service.coding import Coding, encoded, named
 from june_tts.service.voices import DEFAULT
 from june_tts.types import InlineReference, Sampling, SpeechRequest
 
@@ -90,6 +91,13 @@ def speech_encoder(body: TTSBody, format: VoiceFormat, source_rate: int) -> Enco
     rate = checked_rate(body, format)
     encoder = _encoder(format, source_rate, rate, _bit_rate(body, format))
     return GainEncoder(encoder, body.prosody.volume) if body.prosody.volume else encoder
+
+
+def speech_coding(body: TTSBody, format: VoiceFormat) -> Coding:
+    """The encoder's, by name."""
+    rate, bit_rate, volume = checked_rate(body, format), _bit_rate(body, format), body.prosody.volume
+    name = named(format, rate, bit_rate, *([f"{volume} dB"] if volume else []))
+    return Coding(name, encoded(lambda source_rate: speech_encoder(body, format, source_rate)))
 
 
 def _encoder(format: VoiceFormat, source_rate: int, rate: int, bit_rate: int | None) -> Encoder:

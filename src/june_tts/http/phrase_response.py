@@ -34,18 +34,19 @@ class Recipe:
     """That spoke it: where it is another one now, the request is looked at anew."""
     media_type: str
     headers: Mapping[str, str]
-    stall_seconds: float
     wrap: Wrap | None = None
 
-    async def response(self, phrase: Phrase) -> "PhraseResponse":
+    async def response(self, phrase: Phrase, stall_seconds: float) -> "PhraseResponse":
+        """`stall_seconds`: how long a client may take nothing of a long one."""
         body = phrase.body if self.wrap is None else await _whole(self.wrap(_parts(phrase.body)))
-        return PhraseResponse(body, self)
+        return PhraseResponse(body, self, stall_seconds)
 
 
 class PhraseResponse(Response):
     """The same headers as the stream that it was, and one that tells where it came from."""
 
-    def __init__(self, body: bytes, recipe: Recipe) -> None:
+    def __init__(self, body: bytes, recipe: Recipe, stall_seconds: float) -> None:
+        self._stall_seconds = stall_seconds
         self._recipe = recipe
         self.status_code = 200
         self.media_type = recipe.media_type
@@ -64,7 +65,7 @@ class PhraseResponse(Response):
         try:
             for at in range(0, len(self.body), PART_BYTES):
                 part = self.body[at : at + PART_BYTES]
-                async with asyncio.timeout(self._recipe.stall_seconds):
+                async with asyncio.timeout(self._stall_seconds):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
         except TimeoutError:
             # returning without the last message makes the server cut the connection

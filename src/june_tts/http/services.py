@@ -15,6 +15,7 @@ from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission, Places
 from june_tts.service.batch import Batches
 from june_tts.service.health import Health
+from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrases import Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
@@ -55,6 +56,8 @@ class Services:
     batches: Batches
     references: References
     """What `reference_id` of Fish's API means."""
+    book: PhraseBook | None = None
+    """Phrases that are made beforehand."""
     shared: Shared | None = None
     """Redis; None where it is not configured."""
     codec: VoiceCodec | None = None

@@ -2,7 +2,7 @@
 
 What a body asks for depends on its bytes alone, so it is read once: its digest is kept with what it was found
 to ask for. Whether that can be had now is asked anew each time, of the same parts as ever (the voice, the
-limits, the caller's share), and where the answer is no, or the phrase is gone, the request goes the usual way.
+limits, the caller's share); where the answer is no, or the phrase is gone, the request goes the usual way.
 """
 
 from collections import OrderedDict
@@ -35,9 +35,8 @@ class _Known:
 class Shortcut:
     """The innermost middleware: ids, access, terms and the body's limits have been seen to."""
 
-    def __init__(self, app: ASGIApp, *, given: Services) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._given = given
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,17 +56,18 @@ class Shortcut:
             self._known.move_to_end(digest)
 
     async def _answered(self, known: _Known, scope: Scope, receive: Receive, send: Send) -> bool:
-        recipe, phrases = known.recipe, self._given.phrases
+        given: Services = scope["app"].state.services
+        recipe, phrases = known.recipe, given.phrases
         found = await phrases.find(recipe.order)
         if found.phrase is None or found.settled is None or found.settled.able.engine != recipe.engine:
             return False
         scope["endpoint"], scope["route"] = known.endpoint, known.route
         try:
-            phrase = phrases.recall(scope["state"]["request_id"], recipe.order, found)
+            phrase = await phrases.recall(scope["state"]["request_id"], recipe.order, found)
         except JuneError as refusal:
             await error_response(scope["path"], refusal)(scope, receive, send)
             return True
-        await (await recipe.response(phrase))(scope, receive, send)
+        await (await recipe.response(phrase, given.stall_seconds))(scope, receive, send)
         return True
 
     def _learn(self, digest: bytes, scope: Scope) -> None:

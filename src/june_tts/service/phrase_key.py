@@ -1,9 +1,8 @@
 """What a phrase is kept under: a digest of everything that is heard in it."""
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from june_tts.service.request_rules import longest_piece
 from june_tts.service.synthesis import Settled
 from june_tts.types import SpeechRequest
 
@@ -33,11 +32,11 @@ def order(request: SpeechRequest, coding: str) -> Order:
 def phrase_key(asked: Order, settled: Settled, code: str) -> bytes:
     """SHA-256; `code` names the program that turns text into audio."""
     utterance, able = settled.utterance, settled.able
+    # all that was asked for, so that a field that is added to requests is never forgotten here
+    wish = replace(asked.request, voice_id="", language=None)
     heard = (
-        *(SCHEME, code, able.engine, able.fingerprint),
-        *(utterance.voice.id, utterance.voice.version, utterance.language, utterance.speed),
-        *(astuple(utterance.sampling), asked.request.normalize),
-        *(able.first_piece_chars, longest_piece(asked.request, able)),
-        *(asked.coding, asked.text),
+        *(SCHEME, code, able.engine, able.fingerprint, able.first_piece_chars, able.piece_chars),
+        *(utterance.voice.id, utterance.voice.version, utterance.language),
+        *(wish, asked.coding, asked.text),
     )
     return sha256(repr(heard).encode()).digest()

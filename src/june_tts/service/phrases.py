@@ -5,24 +5,22 @@ the settings allow what was drawn. See docs/decisions/phrase-cache.md.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from june_tts.errors import JuneError
 from june_tts.ports import PhraseMemory, SharedPhrases
+from june_tts.service.coding import Encode
 from june_tts.service.phrase_key import Order, phrase_key
 from june_tts.service.request_rules import reproducible
 from june_tts.service.synthesis import Settled, Synthesizer
 from june_tts.telemetry.metrics.phrases import PhraseMetrics
-from june_tts.types import AudioChunk, Phrase
+from june_tts.types import AudioChunk, Phrase, SpeechRequest
 
 Work = TypeVar("Work")
 Level = Literal["memory", "redis"]
-Encode = Callable[[AsyncGenerator[AudioChunk, None]], AsyncGenerator[bytes, None]]
-"""From speech as it is made to the bytes of a reply; closing it closes the speech."""
-
 LOOKUP_SECONDS = 0.02
 """How long an answer waits for Redis. Making a phrase again is better than a pause before it; what comes
 later is kept for the next one."""
@@ -103,7 +101,23 @@ class Phrases:
         self._metrics.misses.inc()
         return Found(settled, key, keep=key not in self._recording and self._seen(key))
 
-    def recall(self, request_id: str, asked: Order, found: Found) -> Phrase:
+    async def prepared(self, asked: Order) -> Found:
+        """The same for a phrase that the settings list: also one that was drawn. Waits for Redis.
+
+        Raises: as `Synthesizer.settle`.
+        """
+        settled = await self._synthesizer.settle(asked.request, asked.characters)
+        key = phrase_key(asked, settled, self._rules.code)
+        phrase = self._memory.get(key)
+        if phrase is None and self._shared is not None:
+            phrase = await self._shared.get(key, self._rules.most_bytes)
+        return Found(settled, key, phrase)
+
+    def spoken(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
+        """A phrase anew. Raises: as `Synthesizer.stream`."""
+        return self._synthesizer.stream(request)
+
+    async def recall(self, request_id: str, asked: Order, found: Found) -> Phrase:
         """A phrase that was found, to be sent now: counted, and paid for, as if it were spoken.
 
         Raises:
@@ -113,7 +127,7 @@ class Phrases:
         if found.phrase is None or found.settled is None:
             raise ValueError("only what was found can be recalled")
         phrase = found.phrase
-        self._synthesizer.recall(request_id, found.settled, asked.characters, phrase.seconds)
+        await self._synthesizer.recall(request_id, found.settled, asked.characters, phrase.seconds)
         self._metrics.hits.labels(found.level).inc()
         self._metrics.saved.labels(found.level).inc(phrase.seconds)
         return phrase
@@ -126,19 +140,34 @@ class Phrases:
             return encode(chunks)
         return self._recorded(found.key, found.settled.utterance.voice.id, chunks, encode)
 
-    def keep(self, key: bytes, phrase: Phrase, voice_id: str, *, pinned: bool = False) -> bool:
-        """Returns: whether there was room for it in memory."""
-        kept = self._memory.put(key, phrase, voice_id, pinned=pinned)
-        self._metrics.stored.inc()
-        if self._shared is not None:
-            self._begin(self._shared.put(key, phrase, voice_id))
-        return kept
+    def pin(self, found: Found, phrase: Phrase, *, made: bool) -> bool:
+        """Keep a phrase in memory until it is unpinned; one that was made just now in Redis, too.
+
+        Returns: whether there was room.
+        """
+        if found.settled is None or len(phrase.body) > self._rules.most_bytes:
+            return False
+        voice_id = found.settled.utterance.voice.id
+        if not made:
+            return self._memory.put(found.key, phrase, voice_id, pinned=True)
+        return self._keep(found.key, phrase, voice_id, pinned=True)
+
+    def unpin(self, but: Collection[bytes]) -> None:
+        """Only these stay pinned."""
+        self._memory.unpin(but)
+
+    def changed(self, voice_id: str) -> None:
+        """A voice is another one now, or gone: nothing of it is kept from here on.
+
+        Redis is told where something was kept here; what is only there, nobody asks for any more.
+        """
+        if self._forgotten(voice_id) and self._shared is not None:
+            self._gone.add(voice_id)
+            self._begin(self.drop_gone())
 
     async def forget(self, voice_id: str) -> None:
-        """A voice is gone, or is another one now: nothing of it is kept from here on, in Redis neither."""
-        self._memory.forget(voice_id)
-        for key in [key for key, voice in self._recording.items() if voice == voice_id]:
-            del self._recording[key]
+        """A voice was removed: nothing of it is kept from here on, in Redis neither."""
+        self._forgotten(voice_id)
         if self._shared is not None:
             self._gone.add(voice_id)
             await self.drop_gone()
@@ -155,6 +184,21 @@ class Phrases:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _keep(self, key: bytes, phrase: Phrase, voice_id: str, *, pinned: bool = False) -> bool:
+        """Returns: whether there was room for it in memory."""
+        kept = self._memory.put(key, phrase, voice_id, pinned=pinned)
+        self._metrics.stored.inc()
+        if self._shared is not None:
+            self._begin(self._shared.put(key, phrase, voice_id))
+        return kept
+
+    def _forgotten(self, voice_id: str) -> bool:
+        """Returns: whether there was anything."""
+        making = [key for key, voice in self._recording.items() if voice == voice_id]
+        for key in making:
+            del self._recording[key]
+        return self._memory.forget(voice_id) or bool(making)
+
     async def _recorded(
         self, key: bytes, voice_id: str, chunks: AsyncGenerator[AudioChunk, None], encode: Encode
     ) -> AsyncGenerator[bytes, None]:
@@ -170,7 +214,7 @@ class Phrases:
                     yield data
             # not there any more: the voice was removed while it spoke
             if size <= self._rules.most_bytes and key in self._recording:
-                self.keep(key, Phrase(b"".join(parts), heard.seconds), voice_id)
+                self._keep(key, Phrase(b"".join(parts), heard.seconds), voice_id)
         finally:
             self._recording.pop(key, None)
 

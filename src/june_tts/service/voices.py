@@ -1,7 +1,7 @@
 """The voice library: built-in voices of the engines and cloned ones of the store, as one catalogue."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
@@ -76,6 +76,7 @@ class VoiceLibrary:
         self._transcribes = transcribes
         self._audit = audit
         self._require_consent = require_consent
+        self._forgets: list[Callable[[str], Awaitable[None]]] = []
         self._judging = 0
         # Threads of our own and not asyncio.to_thread under a semaphore: when a client hangs up, its
         # thread works on, and the semaphore would already let the next one in.
@@ -197,6 +198,12 @@ class VoiceLibrary:
         self._refuse_read_only(voice_id, "removed")
         async with self._recorded("voice.remove", voice_id):
             await self._store.remove(voice_id)
+        for forget in self._forgets:
+            await forget(voice_id)
+
+    def on_removed(self, forget: Callable[[str], Awaitable[None]]) -> None:
+        """Have `forget` called with the id of each voice that is removed, before its removal is answered."""
+        self._forgets.append(forget)
 
     def close(self) -> None:
         """Judge nothing more; recordings that are being judged are not waited for."""

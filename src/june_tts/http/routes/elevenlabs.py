@@ -10,15 +10,15 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from june_tts.errors import TextTooLong
-from june_tts.http.audio_response import AudioResponse
 from june_tts.http.elevenlabs_alignment import HeardWords, characters, in_seconds
 from june_tts.http.elevenlabs_formats import DEFAULT, Output, output
 from june_tts.http.elevenlabs_request import Wish, speech_request
 from june_tts.http.elevenlabs_schema import ElevenLabsBody
 from june_tts.http.routes.docs import AUDIO_REPLY, NDJSON_REPLY, SPEECH, TIMED_REPLY, elevenlabs_refusals
 from june_tts.http.services import Services, request_id, services
-from june_tts.service.rendering import render
-from june_tts.types import SpeechRequest, WordTime
+from june_tts.http.speech import Reply, speech_response
+from june_tts.service.coding import Coding
+from june_tts.types import AudioChunk, SpeechRequest, WordTime
 
 router = APIRouter(prefix="/v1/text-to-speech/{voice_id}", tags=["ElevenLabs"])
 
@@ -50,8 +50,7 @@ async def speak(
 ) -> Response:
     """Speak a text. The audio is sent while it is being made; hanging up stops the work."""
     wanted, request = output(output_format), await _request(voice_id, body, ident, given)
-    audio = render(given.synthesizer.stream(request), wanted.encoder)
-    return AudioResponse(audio, media_type=wanted.media_type, stall_seconds=given.stall_seconds)
+    return await speech_response(given, request, Reply(wanted.coding, wanted.media_type))
 
 
 @router.post(
@@ -68,8 +67,8 @@ async def speak_timed(
 ) -> Response:
     """Speak a text, and say when each character is heard: one object, when all is made."""
     wanted, request = output(output_format), await _request(voice_id, body, ident, given)
-    whole = _whole(_timed(given, request, wanted))
-    return AudioResponse(whole, media_type="application/json", stall_seconds=given.stall_seconds)
+    coding = Coding(f"{wanted.coding.name} timed", lambda chunks: _whole(_timed(chunks, wanted)))
+    return await speech_response(given, request, Reply(coding, "application/json"))
 
 
 @router.post(
@@ -86,8 +85,8 @@ async def stream_timed(
 ) -> Response:
     """The same while it is being made: a line of JSON for each stretch of audio."""
     wanted, request = output(output_format), await _request(voice_id, body, ident, given)
-    lines = _lines(_timed(given, request, wanted))
-    return AudioResponse(lines, media_type="application/x-ndjson", stall_seconds=given.stall_seconds)
+    coding = Coding(f"{wanted.coding.name} timed lines", lambda chunks: _lines(_timed(chunks, wanted)))
+    return await speech_response(given, request, Reply(coding, "application/x-ndjson"))
 
 
 async def _request(voice_id: str, body: ElevenLabsBody, ident: str, given: Services) -> SpeechRequest:
@@ -99,10 +98,9 @@ Timed = tuple[bytes, tuple[WordTime, ...]]
 """Encoded audio, and the words that ended since the last one."""
 
 
-async def _timed(given: Services, request: SpeechRequest, wanted: Output) -> AsyncGenerator[Timed, None]:
+async def _timed(chunks: AsyncGenerator[AudioChunk, None], wanted: Output) -> AsyncGenerator[Timed, None]:
     words = HeardWords()
-    chunks = words.of(given.synthesizer.stream(request))
-    async with aclosing(render(chunks, wanted.encoder)) as audio:
+    async with aclosing(wanted.coding.encode(words.of(chunks))) as audio:
         async for data in audio:
             yield data, words.take()
     if rest := words.take():

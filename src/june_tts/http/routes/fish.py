@@ -16,15 +16,15 @@ from june_tts.audio.formats import MEDIA_TYPES
 from june_tts.audio.reference import recording
 from june_tts.audio.wav import state_length
 from june_tts.errors import InvalidRequest, NotConfigured, TextTooLong
-from june_tts.http.audio_response import AudioResponse
 from june_tts.http.fish_body import FishRoute
 from june_tts.http.fish_schema import DecodeBody, EncodeBody, TTSBody
-from june_tts.http.fish_speech import Usual, checked_rate, speech_encoder, speech_request, usual
+from june_tts.http.fish_speech import Usual, checked_rate, speech_coding, speech_request, usual
 from june_tts.http.routes.docs import AUDIO_REPLY, MSGPACK_REPLY, SPEECH, UPLOAD, fish_refusals
 from june_tts.http.services import Services, request_id, services
+from june_tts.http.speech import Reply, speech_response
 from june_tts.ports import VoiceCodec
-from june_tts.service.rendering import render
-from june_tts.types import Format
+from june_tts.service.coding import Coding
+from june_tts.types import AudioChunk, Format
 
 router = APIRouter(prefix="/v1", tags=["Fish"], route_class=FishRoute)
 
@@ -56,14 +56,10 @@ async def tts(
     headers = {"Content-Disposition": f"attachment; filename=audio.{format}"}
     if ignored:
         headers["X-Ignored-Parameters"] = ", ".join(ignored)
-    audio = render(given.synthesizer.stream(request), lambda rate: speech_encoder(body, format, rate))
     streaming = missing.streaming if body.streaming is None else body.streaming
-    return AudioResponse(
-        audio if streaming else _whole(audio, format),
-        media_type=MEDIA_TYPES[format],
-        stall_seconds=given.stall_seconds,
-        headers=headers,
-    )
+    coding = speech_coding(body, format)
+    reply = Reply(coding if streaming else _whole_coding(coding, format), MEDIA_TYPES[format], headers)
+    return await speech_response(given, request, reply)
 
 
 @router.post("/vqgan/encode", responses=MSGPACK_REPLY | fish_refusals(*UPLOAD, 502), response_class=Response)
@@ -81,6 +77,13 @@ async def decode(body: DecodeBody, given: Given) -> Response:
     rows = [_codes(tokens, at, codec.codebooks) for at, tokens in enumerate(body.tokens)]
     made = [(await codec.decode(codes)).astype("<f2").tobytes() for codes in rows]
     return _packed({"audios": made})
+
+
+def _whole_coding(coding: Coding, format: Format) -> Coding:
+    def encode(chunks: AsyncGenerator[AudioChunk, None]) -> AsyncGenerator[bytes, None]:
+        return _whole(coding.encode(chunks), format)
+
+    return Coding(f"{coding.name} whole", encode)
 
 
 async def _whole(audio: AsyncGenerator[bytes, None], format: Format) -> AsyncGenerator[bytes, None]:

@@ -9,16 +9,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from june_tts.http.audio_response import AudioResponse
 from june_tts.http.elevenlabs_alignment import HeardWords
 from june_tts.http.fish_alignment import Sentences
 from june_tts.http.fish_body import FishRoute
 from june_tts.http.fish_schema import TTSBody
-from june_tts.http.fish_speech import Usual, checked_rate, speech_encoder, speech_request, usual
+from june_tts.http.fish_speech import Usual, checked_rate, speech_coding, speech_request, usual
 from june_tts.http.routes.docs import EVENTS_REPLY, SPEECH, fish_refusals
 from june_tts.http.services import Services, request_id, services
-from june_tts.service.rendering import OpenEncoder, render
-from june_tts.types import AudioChunk, SpeechRequest
+from june_tts.http.speech import Reply, speech_response
+from june_tts.service.coding import Coding, Encode
+from june_tts.types import AudioChunk
 
 router = APIRouter(prefix="/v1", tags=["Fish"], route_class=FishRoute)
 
@@ -36,12 +36,9 @@ async def tts_with_timestamps(
     format = body.format or missing.format
     checked_rate(body, format)
     request, ignored = await speech_request(body, given, ident)
-    return AudioResponse(
-        _events(given, request, lambda rate: speech_encoder(body, format, rate)),
-        media_type="text/event-stream",
-        stall_seconds=given.stall_seconds,
-        headers={"X-Ignored-Parameters": ", ".join(ignored)} if ignored else None,
-    )
+    headers = {"X-Ignored-Parameters": ", ".join(ignored)} if ignored else {}
+    reply = Reply(_timed(speech_coding(body, format)), "text/event-stream", headers)
+    return await speech_response(given, request, reply)
 
 
 class _Made:
@@ -56,12 +53,14 @@ class _Made:
                 yield chunk
 
 
-async def _events(
-    given: Services, request: SpeechRequest, encoder: OpenEncoder
-) -> AsyncGenerator[bytes, None]:
+def _timed(coding: Coding) -> Coding:
+    """The same in events, each with the times of the words in it."""
+    return Coding(f"{coding.name} fish events", lambda chunks: _events(chunks, coding.encode))
+
+
+async def _events(chunks: AsyncGenerator[AudioChunk, None], encode: Encode) -> AsyncGenerator[bytes, None]:
     heard, made, sentences = HeardWords(), _Made(), Sentences()
-    chunks = heard.of(made.of(given.synthesizer.stream(request)))
-    async with aclosing(render(chunks, encoder)) as audio:
+    async with aclosing(encode(heard.of(made.of(chunks)))) as audio:
         async for data in audio:
             encoded = base64.b64encode(data).decode("ascii")
             for event in sentences.events(encoded, heard.take(), made.seconds):
