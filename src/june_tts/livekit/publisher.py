@@ -43,16 +43,20 @@ class Publisher:
         source: Source,
         *,
         connected: Callable[[], Awaitable[float]],
+        settled: Callable[[], Awaitable[float]],
         underrun: Callable[[], None],
     ) -> None:
         """
         Args:
             connected: returns when somebody can hear what is captured, with the seconds before that nobody
                 could; may raise RoomUnavailable.
+            settled: asked when the last frame has left; returns when somebody could hear it, with the seconds
+                before it that nobody could; may raise RoomUnavailable.
             underrun: called when the queue has run dry in mid-utterance.
         """
         self._source = source
         self._connected = connected
+        self._settled = settled
         self._underrun = underrun
         self._sent = 0.0
         self._recent: deque[Frame] = deque(maxlen=int(KEPT_SECONDS / FRAME_SECONDS))
@@ -77,6 +81,9 @@ class Publisher:
                     await self._send(frame)
                     progress(self.position)
             await self._played_out()
+            while unheard := await self._settled():
+                await self._say_again(unheard)
+                await self._played_out()
         except (asyncio.CancelledError, RoomUnavailable):
             self._silence()
             raise

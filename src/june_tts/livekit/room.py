@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -52,6 +53,7 @@ class Room:
         self._background = background
         self._underrun = underrun
         self._room = rtc.Room()
+        self._pulse = Pulse(self._room, silent=self._on_silent, answers=self._on_answers)
         self._source: rtc.AudioSource | None = None
         self._publisher: Publisher | None = None
         self._publication: rtc.LocalTrackPublication | None = None
@@ -59,7 +61,8 @@ class Room:
         self._flowing = asyncio.Event()
         self._signalled = self._answered = True
         self._unheard = 0.0
-        """Seconds captured while the connection was away and nobody knew."""
+        """Seconds captured while the connection was away and nobody knew, until `_away_at`."""
+        self._away_at = 0.0
         self._taken = asyncio.Event()
         self._announced = False
         self._handlers = {
@@ -155,7 +158,9 @@ class Room:
         # packets also in silence: a listener's jitter buffer has settled before the first word, 25 ms sooner
         how.dtx = False
         self._publication = await self._room.local_participant.publish_track(track, how)
-        self._publisher = Publisher(self._source, connected=self._connected, underrun=self._underrun)
+        self._publisher = Publisher(
+            self._source, connected=self._connected, settled=self._settled, underrun=self._underrun
+        )
         self._flowing.set()
 
     async def _while_joined(self, work: Coroutine[Any, Any, None]) -> None:
@@ -181,8 +186,7 @@ class Room:
     ) -> None:
         """Play, and know while it plays whether the server is there."""
         self._unheard = 0.0
-        pulse = Pulse(self._room, silent=self._on_silent, answers=self._on_answers)
-        watching = asyncio.create_task(pulse.watch())
+        watching = asyncio.create_task(self._pulse.watch())
         try:
             await publisher.play(chunks, captions, told)
         finally:
@@ -198,6 +202,15 @@ class Room:
             await self._listened_to()
         unheard, self._unheard = self._unheard, 0.0
         return unheard
+
+    async def _settled(self) -> float:
+        """Return when the end that has just been played can be heard, with the seconds that were not."""
+        ended = monotonic()
+        await self._pulse.settled()
+        if self._flowing.is_set() and not self._unheard:
+            return 0.0
+        lasted = ended - self._away_at
+        return max(0.0, await self._connected() + lasted)
 
     async def _reconnected(self) -> None:
         try:
@@ -237,7 +250,7 @@ class Room:
         """Nobody hears anything, since so long ago."""
         if self._flowing.is_set():
             self._flowing.clear()
-            self._unheard = seconds
+            self._unheard, self._away_at = seconds, monotonic()
 
     def _back(self) -> None:
         if self._signalled and self._answered and not self._lost.done():

@@ -37,7 +37,8 @@ async def next_one_is_heard(one: June, person: Listener) -> None:
     mark = person.mark()
     reply = await one.say("And this?")
     assert reply.status_code == 200, reply.text
-    assert person.heard_at(mark) is not None
+    # after a fault the listener's jitter buffer may be long
+    await person.hears(mark)
 
 
 async def test_a_room_that_is_deleted_fails_the_utterance_and_the_next_one_joins_anew(
@@ -123,6 +124,26 @@ async def test_a_server_that_freezes_for_a_while_is_spoken_to_again_when_it_answ
         # it noticed that nobody answered, and went on when somebody did
         assert reply.json()["total_time_ms"] / 1000 > reply.json()["heard_seconds"] + 8
         assert one.count('tts_room_joins_total{outcome="joined"}') == 1
+        await next_one_is_heard(one, person)
+
+
+async def test_an_end_that_went_into_a_frozen_server_is_said_again_when_it_answers(livekit: LiveKit) -> None:
+    async with june(livekit) as one, heard(livekit, one.room) as person:
+        mark = person.mark()
+        saying = asyncio.create_task(one.say("This is an answer of about three seconds, and no more."))
+        await person.hears(mark)
+        await asyncio.sleep(0.5)
+        livekit.pause()
+        # all of it has been captured by then, and nothing of it is heard
+        await asyncio.sleep(5)
+        early = saying.done()
+        livekit.resume()
+        assert not early
+        mark = person.mark()
+        reply = await asyncio.wait_for(saying, 30)
+        assert reply.status_code == 200, reply.text
+        assert person.heard_at(mark) is not None
+        assert reply.json()["total_time_ms"] / 1000 > reply.json()["heard_seconds"] + 3
         await next_one_is_heard(one, person)
 
 
