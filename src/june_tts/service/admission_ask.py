@@ -65,6 +65,8 @@ class Ticket:
     state: Literal["waiting", "playing", "over"] = "waiting"
     leaves_at: float = math.inf
     """When it gives up waiting."""
+    late: bool = False
+    """What it gives up for is its deadline."""
     stream: Stream | None = None
     """Once it plays."""
     refused: Refused | None = None

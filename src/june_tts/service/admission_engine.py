@@ -14,7 +14,7 @@ hears the difference, and enough that no place stays empty for want of one who w
 class EngineLoad:
     def __init__(self, rules: AdmissionRules) -> None:
         self._rules = rules
-        self._crowd = Crowd()
+        self._crowd = Crowd(rules.wait_seconds["interactive"])
         self._playing: set[Ticket] = set()
         self._beginning = 0
         self.learned = Learned(rules.streams)
@@ -67,12 +67,12 @@ class EngineLoad:
             self.learned.first_audio(stream.first_seconds(), stream.alone and self.active == 1)
         self.learned.heard(sign, self.active, self._beginning, now)
 
-    def longest_wait(self, ask: Ask) -> float:
+    def longest_wait(self, ask: Ask, now: float) -> float:
         """How long a request that found no place may wait."""
-        usual = self._rules.wait_seconds[ask.terms.priority]
-        if ask.ongoing or ask.terms.priority != "interactive" or not self._crowd.has(ask.terms.caller):
+        usual, unloaded = self._rules.wait_seconds[ask.terms.priority], self.learned.unloaded
+        if ask.ongoing or ask.terms.priority != "interactive" or unloaded is None:
             return usual
-        return min(usual, IMPATIENT_SHARE * (self.learned.unloaded or 0.0))
+        return min(usual, IMPATIENT_SHARE * unloaded) if self._crowd.has(ask.terms.caller, now) else usual
 
     def wait(self, ahead: int, now: float) -> float:
         """Seconds until one with so many before it may begin, by the pace; 0 where nothing is known yet."""

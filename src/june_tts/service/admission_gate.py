@@ -46,7 +46,7 @@ class Gate:
         self.look(now)
         ticket = Ticket(ask, now)
         load = self._load(ask.engine)
-        waits = not self._can_start(ask.engine, now)
+        waits = not self.can_start(ask.engine, now)
         load.came(ask, waits, now)
         if not waits:
             self._check_deadline(ask, load.first_seconds(), 0.0, now)
@@ -72,12 +72,8 @@ class Gate:
             return
         load = self._load(ticket.ask.engine)
         retry = load.retry_after(self._line.ahead_of(ticket), now)
-        deadline = ticket.ask.terms.deadline
-        if deadline is not None and now - ticket.came < self._rules.wait_seconds[ticket.ask.terms.priority]:
-            refused = Refused("deadline", f"no place became free in {now - ticket.came:.1f} s", retry)
-        else:
-            refused = Refused("waited", f"no place became free in {now - ticket.came:.1f} s", retry)
-        self._send_away(ticket, refused)
+        message = f"no place became free in {now - ticket.came:.1f} s"
+        self._send_away(ticket, Refused("deadline" if ticket.late else "waited", message, retry))
 
     def change(self, rules: AdmissionRules, now: float) -> None:
         """Other limits from now on; who plays or waits does so."""
@@ -105,6 +101,7 @@ class Gate:
         """A stream's engine has words to speak from now on, or none."""
         if ticket.stream is not None:
             ticket.stream.feeds(words, now)
+            self.look(now)
 
     def hears(self, ticket: Ticket, seconds: float, now: float) -> None:
         """The reader of a stream got so much audio."""
@@ -121,7 +118,8 @@ class Gate:
             self._start(ticket, now)
             self._moved(ticket)
 
-    def _can_start(self, engine: str, now: float) -> bool:
+    def can_start(self, engine: str, now: float) -> bool:
+        """Whether one may begin there now, were nobody before it."""
         return self.active < self._rules.streams and self._load(engine).can_start(now)
 
     def _start(self, ticket: Ticket, now: float) -> None:
@@ -130,7 +128,7 @@ class Gate:
 
     def _queue(self, ticket: Ticket, load: EngineLoad, now: float) -> None:
         ask = ticket.ask
-        longest, ahead = load.longest_wait(ask), self._line.ahead_of(ticket)
+        longest, ahead = load.longest_wait(ask, now), self._line.ahead_of(ticket)
         wait = load.wait(ahead, now)
         if wait > longest:
             message = f"a place becomes free in about {wait:.1f} s: nobody waits so long here"
@@ -140,7 +138,8 @@ class Gate:
             self._make_room(ticket, ahead, now)
         ticket.leaves_at = now + longest
         if ask.terms.deadline is not None:
-            ticket.leaves_at = min(ticket.leaves_at, ask.terms.deadline - load.first_seconds())
+            latest = ask.terms.deadline - load.first_seconds()
+            ticket.leaves_at, ticket.late = min(ticket.leaves_at, latest), latest < ticket.leaves_at
         self._line.put(ticket, now)
 
     def _check_deadline(self, ask: Ask, first: float, wait: float, now: float) -> None:

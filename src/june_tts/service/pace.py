@@ -43,7 +43,7 @@ class Pace:
         if interval is None:
             return UNKNOWN_RETRY_SECONDS
         self._promised = min(max(now + wait, self._promised + interval), now + MOST_RETRY_SECONDS)
-        return self._promised - now
+        return min(self._promised - now, MOST_RETRY_SECONDS)
 
 
 def _mean(old: float | None, new: float) -> float:
