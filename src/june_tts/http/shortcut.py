@@ -58,7 +58,7 @@ class Shortcut:
     async def _answered(self, known: _Known, scope: Scope, receive: Receive, send: Send) -> bool:
         given: Services = scope["app"].state.services
         recipe, phrases = known.recipe, given.phrases
-        found = await phrases.find(recipe.order)
+        found = await phrases.at_hand(recipe.order)
         if found.phrase is None or found.settled is None or found.settled.able.engine != recipe.engine:
             return False
         scope["endpoint"], scope["route"] = known.endpoint, known.route

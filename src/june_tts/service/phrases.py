@@ -79,8 +79,8 @@ class Phrases:
         self._gone: set[str] = set()
         """Voices whose phrases Redis may still have."""
 
-    async def find(self, asked: Order) -> Found:
-        """A phrase that was made before; never waits longer than LOOKUP_SECONDS.
+    async def at_hand(self, asked: Order) -> Found:
+        """A phrase that is in memory now. Asking changes nothing.
 
         Refuses nothing: what cannot be spoken is not found, and `Synthesizer.stream` says why.
         """
@@ -92,10 +92,19 @@ class Phrases:
         except JuneError:
             return NOTHING
         key = phrase_key(asked, settled, self._rules.code)
-        if phrase := self._memory.get(key):
-            return Found(settled, key, phrase)
+        return Found(settled, key, self._memory.get(key))
+
+    async def find(self, asked: Order) -> Found:
+        """A phrase that was made before, in memory or in Redis, and else whether to keep it this time.
+
+        Waits for Redis for LOOKUP_SECONDS; refuses nothing, as `at_hand`.
+        """
+        found = await self.at_hand(asked)
+        if found.phrase or found.settled is None:
+            return found
+        settled, key = found.settled, found.key
         if not (self._rules.random or reproducible(settled.utterance, settled.able)):
-            return Found(settled, key)
+            return found
         if phrase := await self._from_redis(key, settled.utterance.voice.id):
             return Found(settled, key, phrase, "redis")
         self._metrics.misses.inc()
