@@ -74,7 +74,7 @@ def june(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[June]:
     started = [psutil.Process(popen.pid)]
     try:
         becomes(lambda: popen.poll() is not None or _answers(server), START_SECONDS, server)
-        assert popen.poll() is None, server.said()
+        assert popen.poll() is None, f"exit {popen.poll()}: {server.said()}"
         started = server.processes()
         yield server
     finally:
