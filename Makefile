@@ -14,8 +14,10 @@ serve: $(VENV)/.serve ## Set everything up and serve speech on WRAPPER_HOST:WRAP
 
 fish: $(VENV)/.fish ## Add what the native Fish Speech engine needs (torch with CUDA, about 5 GB)
 
+# Two at a time, a file each; the files with servers and models come first, so that no long one is last.
+TEST_WORKERS ?= 2
 test: $(VENV)/.test lint ## Run every check and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test ## Run the linters, the type checker and the import contracts
 	$(BIN)/ruff check .

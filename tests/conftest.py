@@ -9,6 +9,11 @@ from hypothesis import settings
 from tests.livekit_service import LiveKit, livekit_server
 from tests.services import Postgres, RedisServer, postgres_server, redis_server
 
+# Beside another worker on the same cores, threads that wait for each other by spinning are ten times slower.
+# Before torch is imported, which reads it then; for the processes that tests start, too.
+if os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # the same examples at every run of CI; on a laptop new ones are looked for
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from tests.services import free_port, missing
 
 # The newest that `go install` takes: from 1.13.6 on its module has replace lines, which that refuses.
@@ -145,8 +147,11 @@ def livekit_program() -> Path:
     if named:
         return Path(named)
     folder = Path(__file__).parents[1] / ".bin" / f"livekit-server-{VERSION}"
-    if not (folder / "server").exists():
-        _build(folder)
+    # several workers of one run ask for it: one builds, the others wait
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock", timeout=BUILD_SECONDS):
+        if not (folder / "server").exists():
+            _build(folder)
     return folder / "server"
 
 
