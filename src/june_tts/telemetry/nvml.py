@@ -22,9 +22,10 @@ class Gpu:
     memory_used: int
     """Bytes, by whatever process."""
     memory_total: int
-    utilisation: float
-    """Share of the last moment in which anything ran on it, 0 .. 1."""
-    temperature: float
+    utilisation: float | None
+    """Share of the last moment in which anything ran on it, 0 .. 1; None where it does not tell, as one that
+    is split into instances (MIG)."""
+    temperature: float | None
     """Degrees Celsius."""
 
 
@@ -56,9 +57,16 @@ def read(library: Any) -> list[Gpu]:
 def _read(library: Any, index: int) -> Gpu:
     handle = library.nvmlDeviceGetHandleByIndex(index)
     memory = library.nvmlDeviceGetMemoryInfo(handle)
-    used = library.nvmlDeviceGetUtilizationRates(handle)
-    temperature = library.nvmlDeviceGetTemperature(handle, library.NVML_TEMPERATURE_GPU)
-    return Gpu(index, int(memory.used), int(memory.total), used.gpu / 100, float(temperature))
+
+    def told(ask: Callable[[], float]) -> float | None:
+        try:
+            return float(ask())
+        except library.NVMLError:
+            return None
+
+    busy = told(lambda: library.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+    hot = told(lambda: library.nvmlDeviceGetTemperature(handle, library.NVML_TEMPERATURE_GPU))
+    return Gpu(index, int(memory.used), int(memory.total), busy, hot)
 
 
 class Gpus:

@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from june_tts.telemetry.nvml import Gpu
 
-GAUGES: dict[str, tuple[str, Callable[[Gpu], float]]] = {
+GAUGES: dict[str, tuple[str, Callable[[Gpu], float | None]]] = {
     "tts_gpu_memory_used_bytes": ("Memory in use, by whatever process", lambda gpu: gpu.memory_used),
     "tts_gpu_memory_total_bytes": ("Memory there is", lambda gpu: gpu.memory_total),
     "tts_gpu_utilisation_ratio": ("Share of the time in which anything ran", lambda gpu: gpu.utilisation),
@@ -24,5 +24,6 @@ class GpuCollector(Collector):
         for name, (meaning, value) in GAUGES.items() if gpus else ():
             family = GaugeMetricFamily(name, meaning, labels=["gpu"])
             for gpu in gpus:
-                family.add_metric([str(gpu.index)], value(gpu))
+                if (told := value(gpu)) is not None:
+                    family.add_metric([str(gpu.index)], told)
             yield family
