@@ -37,6 +37,8 @@ class Plan:
     seed: int = 0
     max_in_flight: int = 2000
     """Of an open loop: a stuck server must not take the client's memory and sockets as well."""
+    pause: float = 0.0
+    """Seconds after which one of a closed loop that was refused, or failed, asks again."""
 
 
 NextText = Callable[[int], str]
@@ -63,7 +65,10 @@ async def _closed(client: Client, point: Point, plan: Plan, text: NextText, reco
         nonlocal sent
         while (plan.requests is None or sent < plan.requests) and (end is None or client.clock() < end):
             sent += 1
-            record(await client.speak(text(point.chars)))
+            outcome = await client.speak(text(point.chars))
+            record(outcome)
+            if outcome.error is not None and plan.pause:
+                await asyncio.sleep(plan.pause)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(point.concurrency or 1):

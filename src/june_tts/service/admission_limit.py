@@ -9,6 +9,8 @@ kept somebody waiting and all was well. Both begin at the most there may be: a c
 refuse anybody.
 """
 
+from collections import Counter
+
 from june_tts.service.admission_stream import Sign
 
 WINDOW_SECONDS = 0.5
@@ -16,6 +18,8 @@ AFTER_SILENCE = 0.7
 AFTER_TIGHT = 0.9
 AFTER_LATE = 0.8
 """What is left of a limit when listeners heard silence, were hardly ahead of it, or first audio was late."""
+TIGHT_SHARE = 0.2
+"""Of what listeners heard in a window: one that was tight among many is chance."""
 LATE = 2.0
 """First audio is late, in the mean, that takes so many times an unloaded engine's: a stream beside others has
 one core where alone it has all, and waits for a model run to end before its own can begin."""
@@ -68,7 +72,7 @@ class Learned:
         self.first: float | None = None
         """Seconds to first audio lately, whatever else plays."""
         self._began: float | None = None
-        self._signs: set[Sign] = set()
+        self._signs: Counter[Sign] = Counter()
 
     def counts(self, playing: int, beginning: int) -> None:
         """So many play now, those that begin among them."""
@@ -85,7 +89,7 @@ class Learned:
 
     def heard(self, sign: Sign, playing: int, beginning: int, now: float) -> None:
         """A listener heard audio."""
-        self._signs.add(sign)
+        self._signs[sign] += 1
         if self._began is None:
             self._began = now
         if now - self._began < WINDOW_SECONDS:
@@ -103,7 +107,7 @@ class Learned:
     def _share(self) -> float:
         if "dry" in self._signs:
             return AFTER_SILENCE
-        return AFTER_TIGHT if "tight" in self._signs else 1.0
+        return AFTER_TIGHT if self._signs["tight"] > TIGHT_SHARE * self._signs.total() else 1.0
 
 
 def _mean(old: float | None, new: float) -> float:

@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 from tests.fake_server import FakeServer, fake_server
+from tests.live_server import becomes
 
 from june_tts.errors import DeadlineMissed
 from june_tts.http.terms import RequestTerms
@@ -91,11 +92,9 @@ async def test_a_batch_request_waits_for_an_interactive_one() -> None:
         admission = server.services.admission
         async with admission.place("fake", 1):
             tasks.create_task(speak(server, X_Priority="batch"))
-            while admission.waiting < 1:
-                await asyncio.sleep(0.001)
+            await becomes(lambda: admission.waiting == 1)
             tasks.create_task(speak(server))
-            while admission.waiting < 2:
-                await asyncio.sleep(0.001)
+            await becomes(lambda: admission.waiting == 2)
             metrics = (await server.http.get("/metrics")).text
             assert 'tts_queued{priority="batch"} 1.0' in metrics
             assert 'tts_queued{priority="interactive"} 1.0' in metrics

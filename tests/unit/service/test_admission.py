@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from tests.fake_server import fake_server
+from tests.live_server import becomes
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.errors import DeadlineMissed, JuneError, Overloaded
@@ -29,8 +30,8 @@ class Entrance:
         self.admission = Admission(rules, self.metrics.admission, self.codes.append)
         self.order: list[str] = []
 
-    async def visit(self, name: str, given: Terms = Terms()) -> None:
-        with terms(given):
+    async def visit(self, name: str, given: Terms | None = None) -> None:
+        with terms(given or Terms()):
             async with self.admission.place("joe", 100):
                 self.order.append(name)
 
@@ -192,8 +193,7 @@ async def test_a_request_waits_for_its_place_and_is_spoken_then() -> None:
             reply = tasks.create_task(
                 server.http.post("/v1/audio/speech", json={"input": "Hello.", "voice": "alloy"})
             )
-            while not server.services.admission.waiting:
-                await asyncio.sleep(0.001)
+            await becomes(lambda: server.services.admission.waiting == 1)
             assert server.engine.spoken == []
         assert (await reply).status_code == 200
 
@@ -237,13 +237,10 @@ async def test_a_turn_that_goes_on_takes_its_next_place_before_others() -> None:
                 pass
 
         tasks.create_task(turn())
-        while not server.engine.spoken or admission.active:
-            await asyncio.sleep(0.005)
+        await becomes(lambda: bool(server.engine.spoken) and not admission.active)
         async with admission.place("fake", 1):
             tasks.create_task(other())
-            while admission.waiting < 1:
-                await asyncio.sleep(0.001)
+            await becomes(lambda: admission.waiting == 1)
             rested.set()
-            while admission.waiting < 2:
-                await asyncio.sleep(0.001)
+            await becomes(lambda: admission.waiting == 2)
     assert [text for _, text in server.engine.spoken] == ["Hi.", "Once more.", "Hello there."]

@@ -102,7 +102,7 @@ def line_of(*priorities: Priority) -> Line:
 
 
 def order(line: Line, now: float) -> list[str]:
-    taken = []
+    taken: list[str] = []
     while (found := line.take(lambda _: True, now)) is not None:
         taken.append(found.ask.terms.priority)
     return taken

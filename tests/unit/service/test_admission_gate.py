@@ -247,9 +247,9 @@ def test_nothing_begins_beside_a_stream_that_is_about_to_fall_silent() -> None:
     play(one, playing, 0.5, 0.0)
     one.asks(playing, 0.1)
     second = one.enter(ask(), 0.5)
-    assert second.state == "waiting"
+    assert [second.state, one.waiting] == ["waiting", 1]
     one.hears(playing, 2.0, 0.6)
-    assert second.state == "playing"
+    assert [second.state, one.waiting] == ["playing", 0]
 
 
 def test_a_listener_who_is_lost_keeps_nobody_out() -> None:
