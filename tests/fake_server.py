@@ -12,6 +12,7 @@ from june_tts.audio.judge import judge
 from june_tts.cache.doorkeeper import Doorkeeper
 from june_tts.cache.phrases import PhraseMemory
 from june_tts.engine.fake import FakeCodec, FakeEngine
+from june_tts.http.access import AccessControl
 from june_tts.http.app import create_app
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
@@ -31,6 +32,8 @@ from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
 from june_tts.telemetry.tracing import NoTraces, Traces
 from june_tts.text import check_text, speakable, verbatim
+from june_tts.types import KeyLimits
+from tests.fake_access import fake_access
 
 MAX_CHARS = 5000
 
@@ -48,6 +51,9 @@ async def fake_server(
     engine: FakeEngine | None = None,
     *,
     api_key: str | None = None,
+    limits_of_keys: KeyLimits | None = None,
+    access: AccessControl | None = None,
+    metrics: Metrics | None = None,
     max_streams: int = 4,
     rules: AdmissionRules | None = None,
     stall_seconds: float = 5.0,
@@ -67,11 +73,12 @@ async def fake_server(
     """A client on a server of its own, with the default voice `fake`."""
     engine = engine or FakeEngine()
     codec = codec or FakeCodec()
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     recorder = Recorder(metrics)
     admission = Admission(rules or AdmissionRules(max_streams, queue=0), metrics.admission, recorder.refused)
     store = MemoryVoiceStore()
-    library = VoiceLibrary(store, [engine], judge, "fake", {"alloy": "fake"}, ["fish"])
+    access = access or fake_access(metrics, api_key, limits_of_keys)
+    library = VoiceLibrary(store, [engine], judge, "fake", {"alloy": "fake"}, ["fish"], audit=access.audit)
     synthesizer = Synthesizer(
         library,
         speakable=speakable,
@@ -80,6 +87,7 @@ async def fake_server(
         admission=admission,
         recorder=recorder,
         max_text_chars=MAX_CHARS,
+        meter=access.meter,
     )
     memory = PhraseMemory(most_bytes=phrase_bytes, seconds=60)
     metrics.phrases.watch(lambda: memory.bytes, lambda: len(memory))
@@ -102,7 +110,7 @@ async def fake_server(
         metrics=metrics,
         health=health,
         body_limits=limits,
-        api_key=api_key,
+        access=access,
         default_voice="fake",
         stall_seconds=stall_seconds,
         sockets=Places(sockets, "sockets"),

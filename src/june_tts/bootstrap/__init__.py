@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from june_tts.audio.judge import judge
+from june_tts.bootstrap.access import access_of
 from june_tts.bootstrap.admission import admission_of
 from june_tts.bootstrap.batch import batches_of
 from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
@@ -21,6 +22,7 @@ from june_tts.bootstrap.telemetry import health_of, traces_of, watch_machine
 from june_tts.cache import Shared
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import HostedEngine
+from june_tts.http.access import AccessControl
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
@@ -46,8 +48,8 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         link: to the process with the engines, where this is one of several web workers.
 
     Raises:
-        SettingsError: JUNE_DATA_DIR cannot be created, REDIS_URL cannot be read, or what rooms need is there
-            in part.
+        SettingsError: JUNE_DATA_DIR cannot be created, REDIS_URL cannot be read, what rooms need is there in
+            part, or nobody would be asked for a key where others can connect.
         ModelUnavailable: no engine could be loaded, or JUNE_ASR_MODEL is no model.
         StoreUnavailable: the voice library cannot be opened.
         VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
@@ -58,6 +60,8 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         shared = await shared_of(settings, metrics, stack)
         store = await open_store(database_url(settings), settings.data_dir, database_limits(settings))
         stack.push_async_callback(store.close)
+        # before the models are loaded: that nobody may be let in should be known at once
+        access = await access_of(settings, stores, shared, metrics, stack)
         engines = await engines_for(settings, store, link, stack)
         library = VoiceLibrary(
             store,
@@ -67,6 +71,8 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
             aliases=settings.aliases,
             cloning_engines_hint=CLONING_ENGINES,
             transcribes=settings.asr_model is not None,
+            audit=access.audit,
+            require_consent=settings.require_consent,
         )
         stack.callback(library.close)
         await check_names(library, settings)
@@ -74,7 +80,7 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         # again, 20 ms at a time, while streams wait.
         gc.collect()
         gc.freeze()
-        services = _services(settings, metrics, shared, library, store, engines, stack)
+        services = _services(settings, metrics, shared, access, library, store, engines, stack)
         services = replace(services, reloads=reloads_of(settings, services))
         yield replace(services, utterances=utterances_of(settings, services, stack))
 
@@ -91,13 +97,15 @@ async def running_alone(
     """
     async with AsyncExitStack() as stack:
         store = MemoryVoiceStore()
+        metrics = Metrics()
+        access = await access_of(settings, None, None, metrics, stack)
         recogniser = recogniser_of(settings, stack)
         engine = engine or fish_alone(settings, store, recogniser)
         await engine.start()
         stack.push_async_callback(engine.close)
         library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
         stack.callback(library.close)
-        services = _services(settings, Metrics(), None, library, store, [engine], stack)
+        services = _services(settings, metrics, None, access, library, store, [engine], stack)
         yield replace(services, references=references, reloads=reloads_of(settings, services))
 
 
@@ -105,6 +113,7 @@ def _services(
     settings: Settings,
     metrics: Metrics,
     shared: Shared | None,
+    access: AccessControl,
     library: VoiceLibrary,
     store: VoiceStore,
     engines: Sequence[Engine],
@@ -125,6 +134,7 @@ def _services(
         admission=admission,
         recorder=recorder,
         max_text_chars=settings.max_text_chars,
+        meter=access.meter,
     )
     phrases = phrases_of(settings, synthesizer, shared, metrics, stack)
     codec = next((engine.codec for engine in engines if isinstance(engine, SpeaksInCodes)), None)
@@ -144,7 +154,7 @@ def _services(
         body_limits=BodyLimits(
             settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds
         ),
-        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        access=access,
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,
         sockets=Places(settings.live_sockets, "sockets"),

@@ -1,42 +1,116 @@
-"""Who calls: finds the key in what was sent and puts its caller at `scope["state"]["caller"]`."""
+"""Who calls, and whether they may: the first thing that is asked of a request, before its body is read.
 
-import hmac
+The caller is at `scope["state"]["caller"]` from here on; None where the server asks nobody for a key.
+"""
 
+from dataclasses import dataclass
+
+import structlog
 from starlette.datastructures import Headers, QueryParams
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from june_tts.errors import Unauthorized
+from june_tts.errors import Forbidden, JuneError
 from june_tts.http.errors import error_response
-from june_tts.http.middleware import CALLS
-from june_tts.types import SCOPES, Caller
+from june_tts.http.middleware import CALLS, REPLIES
+from june_tts.http.rate_headers import rate_headers
+from june_tts.http.scopes import Asked, asked
+from june_tts.service.audit import Audit
+from june_tts.service.key_desk import KeyDesk
+from june_tts.service.keys import KeyRing
+from june_tts.service.rates import RateMeter
+from june_tts.telemetry.metrics.access import AccessMetrics
+from june_tts.types import Caller
 
-SETTINGS_CALLER = Caller("settings", "JUNE_API_KEY", frozenset(SCOPES))
-"""Whoever sends the key of the settings: it may do everything."""
+READS = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessControl:
+    """Everything that decides about callers."""
+
+    keys: KeyRing
+    meter: RateMeter
+    desk: KeyDesk
+    audit: Audit
+    metrics: AccessMetrics
+    hosts: tuple[str, ...] = ()
+    """Names that the server answers to; none: any."""
+    origins: tuple[str, ...] = ()
+    """Whose pages may call."""
 
 
 class Access:
-    """Asks for the key on the paths under `protected`: as a bearer token, or as ElevenLabs' `xi-api-key`.
+    """Asks for a key with the right scope, and counts the request.
 
-    A socket's may be in its query, by the same names: browsers cannot send headers with a handshake.
-    The caller is None where nothing is asked for.
+    A key is a bearer token or ElevenLabs' `xi-api-key`. A socket's may be in its query, by the same names:
+    browsers cannot send headers with a handshake.
     """
 
-    def __init__(self, app: ASGIApp, *, api_key: str | None, protected: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, access: AccessControl) -> None:
         self._app = app
-        self._api_key = api_key
-        self._protected = protected
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in CALLS:
-            caller: Caller | None = None
-            if self._api_key and scope["path"].startswith(self._protected):
-                refusal = _refusal(_sent(scope), self._api_key)
-                if refusal:
-                    await error_response(scope["path"], refusal)(scope, receive, send)
-                    return
-                caller = SETTINGS_CALLER
-            scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+        if scope["type"] not in CALLS:
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["caller"] = None
+        wanted = asked("SOCKET" if scope["type"] == "websocket" else scope["method"], scope["path"])
+        if wanted == "open":
+            await self._app(scope, receive, send)
+            return
+        # of a caller that is not known nothing is told
+        told = send
+        try:
+            state["caller"] = caller = self._caller(scope, wanted)
+            told = self._telling(caller.key_id if caller else "", send)
+            await self._access.meter.enter(caller.key_id if caller else "")
+        except JuneError as refusal:
+            await error_response(scope["path"], refusal)(scope, receive, told)
+            return
+        with structlog.contextvars.bound_contextvars(**({"key_id": caller.key_id} if caller else {})):
+            await self._app(scope, receive, told)
+
+    def _caller(self, scope: Scope, wanted: Asked) -> Caller | None:
+        """Raises: Unauthorized, Forbidden."""
+        if not self._access.keys.asks:
+            self._refuse_other_sites(scope)
+            return None
+        caller = self._access.keys.find(*_sent(scope))
+        if wanted not in ("any", "open", *caller.scopes):
+            self._access.metrics.failures.labels("scope").inc()
+            raise Forbidden(
+                f"this API key lacks the scope {wanted}; it has {', '.join(sorted(caller.scopes))}"
+            )
+        return caller
+
+    def _refuse_other_sites(self, scope: Scope) -> None:
+        """A server without keys trusts whoever can connect, and so any page that its user's browser has open.
+
+        Browsers ask before they send most things to another origin, but forms and sockets they send at once.
+        """
+        headers = Headers(scope=scope)
+        if headers.get("sec-fetch-site") != "cross-site" or scope.get("method") in READS:
+            return
+        if not {"*", headers.get("origin", "").lower()} & {*self._access.origins}:
+            self._access.metrics.failures.labels("origin").inc()
+            raise Forbidden("pages of other origins may not call this server: name them in JUNE_CORS_ORIGINS")
+
+    def _telling(self, key_id: str, send: Send) -> Send:
+        """Adds what the caller has left, as it is when the reply begins."""
+
+        async def told(message: Message) -> None:
+            if message["type"] in REPLIES:
+                try:
+                    headers = rate_headers(self._access.meter.state(key_id))
+                except JuneError:  # revoked while it was answered
+                    headers = []
+                if headers:
+                    message = {**message, "headers": [*message.get("headers", ()), *headers]}
+            await send(message)
+
+        return told
 
 
 def _sent(scope: Scope) -> tuple[str, str]:
@@ -47,10 +121,3 @@ def _sent(scope: Scope) -> tuple[str, str]:
     scheme, _, token = authorization.partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     return bearer, (headers.get("xi-api-key") or query.get("xi-api-key") or "").strip()
-
-
-def _refusal(sent: tuple[str, str], api_key: str) -> Unauthorized | None:
-    if any(hmac.compare_digest(key.encode(errors="replace"), api_key.encode()) for key in sent):
-        return None
-    what = "wrong" if any(sent) else "missing"
-    return Unauthorized(f"the API key is {what}: send `Authorization: Bearer <key>` or `xi-api-key: <key>`")

@@ -5,14 +5,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from june_tts.errors import JuneError
 from june_tts.http.access import Access
 from june_tts.http.errors import on_http_exception, on_june_error, on_unexpected, on_validation_error
 from june_tts.http.fish_speech import FISH_AUDIO, FISH_SPEECH
+from june_tts.http.hosts import Hosts
 from june_tts.http.middleware import Bodies, RequestIds
 from june_tts.http.observed import Observed
+from june_tts.http.rate_headers import NAMES
 from june_tts.http.routes import (
+    admin,
     batch,
     elevenlabs,
     elevenlabs_live,
@@ -33,7 +37,6 @@ from june_tts.http.services import Services
 from june_tts.http.shortcut import Shortcut
 from june_tts.http.terms import RequestTerms
 
-PROTECTED = ("/api/", "/v1/", "/v2/", "/model", "/wallet/", "/stats")
 DESCRIPTION = """Text in, speech out, sent while it is being made.
 
 `/v1/audio/speech` is OpenAI's API, `/api/…` is June's own,
@@ -64,6 +67,7 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
             openai,
             openai_voices,
             june,
+            admin,
             rooms,
             batch,
             elevenlabs,
@@ -75,7 +79,9 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.state.api_routes = [route for api in apis for route in api.router.routes]
     for api in apis:
         # only for the document: the middleware is what asks for the key
-        shown = [Depends(HTTPBearer(auto_error=False))] if given.api_key and api is not health else []
+        shown = (
+            [Depends(HTTPBearer(auto_error=False))] if given.access.keys.asks and api is not health else []
+        )
         app.include_router(api.router, dependencies=shown)
     # on its own, as the scheme of the document is for requests
     app.include_router(fish_live.router)
@@ -90,7 +96,16 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.add_middleware(Shortcut)
     app.add_middleware(Bodies, limits=given.body_limits)
     app.add_middleware(RequestTerms, deadline_ms=given.deadline_ms)
-    app.add_middleware(Access, api_key=given.api_key, protected=PROTECTED)
+    app.add_middleware(Access, access=given.access)
     app.add_middleware(Observed, traces=given.traces, metrics=given.metrics.http, access_log=given.access_log)
+    if given.access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=given.access.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=NAMES,
+        )
+    app.add_middleware(Hosts, allowed=given.access.hosts)
     app.add_middleware(RequestIds)
     return app

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from starlette.requests import HTTPConnection
 
 from june_tts.cache import Shared
+from june_tts.http.access import AccessControl
 from june_tts.http.everyone import Everyone
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
@@ -46,7 +47,8 @@ class Services:
     metrics: Metrics
     health: Health
     body_limits: BodyLimits
-    api_key: str | None
+    access: AccessControl
+    """Who may call, and how much."""
     default_voice: str
     stall_seconds: float
     """How long a client may take nothing of its audio."""

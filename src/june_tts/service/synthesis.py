@@ -5,11 +5,12 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded
+from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded, RateLimited
 from june_tts.ports import Engine
 from june_tts.service import request_rules as rules
 from june_tts.service.admission import Admission, Place, stopping
 from june_tts.service.live import Hearing, LiveText
+from june_tts.service.metering import Charge, Meter, Unmetered
 from june_tts.telemetry.recorder import Recorder, Status
 from june_tts.telemetry.tracing import within
 from june_tts.text import Growing
@@ -52,6 +53,7 @@ class Synthesizer:
         admission: Admission,
         recorder: Recorder,
         max_text_chars: int,
+        meter: Meter | None = None,
     ) -> None:
         self._voices = voices
         self._speakable = speakable
@@ -60,6 +62,7 @@ class Synthesizer:
         self._admission = admission
         self._recorder = recorder
         self._max_text_chars = max_text_chars
+        self._meter = meter or Unmetered()
 
     def limit_text(self, characters: int) -> None:
         """The longest text, from now on."""
@@ -88,17 +91,21 @@ class Synthesizer:
         rules.check_length(characters, self._max_text_chars)
         return await self._order(request)
 
-    def recall(self, request_id: str, settled: Settled, characters: int, seconds: float) -> None:
-        """What was made before is spoken again: it counts as any other utterance, but takes no place.
+    async def recall(self, request_id: str, settled: Settled, characters: int, seconds: float) -> None:
+        """What was made before is spoken again: it counts and costs as any other, but takes no place.
 
         Args:
             seconds: of audio.
 
-        Raises: Overloaded, where the server is stopping.
+        Raises:
+            Overloaded: the server is stopping.
+            RateLimited: the caller has had its share.
         """
         with self._refusals():
             if self._admission.draining:
                 raise stopping()
+        with await self._charged(characters) as charge:
+            charge.spoke(seconds)
         self._recorder.recalled(request_id, settled.utterance.voice.id, characters, seconds)
 
     async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
@@ -106,7 +113,7 @@ class Synthesizer:
 
         Raises:
             InvalidRequest: one of its kinds, before the first chunk.
-            Overloaded, DeadlineMissed: before the first chunk.
+            Overloaded, DeadlineMissed, RateLimited: before the first chunk.
             EngineFailed: at any time.
         """
         with self._refusals():
@@ -114,12 +121,13 @@ class Synthesizer:
             order = await self._order(request)
             pieces = _asynchronous(self._pieces(request, order))
         length = len(request.text)
-        async with (
-            self._admission.place(order.engine.name, length) as place,
-            aclosing(self._speak(order, place, pieces, lambda: length)) as chunks,
-        ):
-            async for chunk in chunks:
-                yield chunk
+        with await self._charged(length) as charge:
+            async with (
+                self._admission.place(order.engine.name, length) as place,
+                aclosing(self._speak(order, place, charge, pieces, lambda: length)) as chunks,
+            ):
+                async for chunk in chunks:
+                    yield chunk
 
     async def speak(
         self, request: SpeechRequest, written: AsyncIterable[Written]
@@ -134,7 +142,7 @@ class Synthesizer:
 
         Raises:
             InvalidRequest: one of its kinds, before the first chunk; TextTooLong when it has become so long.
-            Overloaded, DeadlineMissed: where a passage begins.
+            Overloaded, DeadlineMissed, RateLimited: where a passage begins.
             EngineFailed: at any time.
         """
         with self._refusals():
@@ -154,15 +162,21 @@ class Synthesizer:
         self, order: Settled, text: LiveText, hearing: Hearing
     ) -> AsyncGenerator[AudioChunk, None]:
         before = hearing.made
-        async with (
-            self._admission.place(order.engine.name, text.untold, ongoing=before > 0) as place,
-            aclosing(text.passage()) as pieces,
-            aclosing(_told(pieces, place)) as fed,
-            aclosing(self._speak(order, place, fed, text.wrote, live=True)) as chunks,
-        ):
-            async for chunk in chunks:
-                hearing.add(chunk)
-                yield _later(chunk, before)
+        # its words are charged when they are known
+        with await self._charged(0) as charge:
+            async with (
+                self._admission.place(order.engine.name, text.untold, ongoing=before > 0) as place,
+                aclosing(text.passage()) as pieces,
+                aclosing(_told(pieces, place)) as fed,
+                aclosing(self._speak(order, place, charge, fed, text.wrote, live=True)) as chunks,
+            ):
+                async for chunk in chunks:
+                    hearing.add(chunk)
+                    yield _later(chunk, before)
+
+    async def _charged(self, characters: int) -> Charge:
+        with self._refusals():
+            return await self._meter.admit(characters)
 
     async def _voice(self, request: SpeechRequest) -> Voice:
         if request.references:
@@ -181,6 +195,7 @@ class Synthesizer:
         self,
         order: Settled,
         place: Place,
+        charge: Charge,
         pieces: AsyncIterable[Piece],
         characters: Callable[[], int],
         *,
@@ -201,6 +216,7 @@ class Synthesizer:
                     silent = False
                     seconds = chunk.samples.size / chunk.sample_rate
                     watch.chunk(seconds)
+                    charge.spoke(seconds)
                     place.hears(seconds)
                     yield chunk
                     place.asks()
@@ -214,7 +230,9 @@ class Synthesizer:
             raise
         finally:
             if live:
-                self._recorder.wrote(characters())
+                count = characters()
+                self._recorder.wrote(count)
+                charge.wrote(count)
             watch.end(status)
 
     @contextmanager
@@ -222,7 +240,7 @@ class Synthesizer:
         """Counts what is refused before it costs anything."""
         try:
             yield
-        except (InvalidRequest, Overloaded) as refusal:
+        except (InvalidRequest, Overloaded, RateLimited) as refusal:
             self._recorder.refused(refusal.code)
             raise
 

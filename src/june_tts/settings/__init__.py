@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from june_tts.errors import SettingsError, shown
+from june_tts.settings.access import Access
 from june_tts.settings.admission import Queueing
 from june_tts.settings.batch import Batch
 from june_tts.settings.fake import Fake
@@ -66,6 +67,7 @@ class Settings(
     KeptPhrases,
     Sharing,
     Library,
+    Access,
     Serving,
 ):
     """One field per setting; the alias is the environment variable, the description is its reference."""
@@ -89,7 +91,7 @@ class Settings(
         """A token out of a file often brings its line's end along."""
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("api_key", "hf_token", "remote_api_key")
+    @field_validator("api_key", "service_auth_token", "hf_token", "remote_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         """HTTP trims a header and leaves open how it is encoded: another key would never match."""

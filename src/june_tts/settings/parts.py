@@ -40,3 +40,19 @@ def addresses(value: tuple[str, ...]) -> tuple[str, ...]:
         if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", address):
             raise ValueError("Each should be http://host:port, without a user, a query or a fragment")
     return tuple(address.rstrip("/").removesuffix("/v1") for address in value)
+
+
+def hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    """In lower case. Raises: ValueError."""
+    for name in value:
+        if not re.fullmatch(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]", name):
+            raise ValueError(f"{shown(name)} should be a name or an address without a port, or *.name")
+    return tuple(name.lower() for name in value)
+
+
+def origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    """As browsers send them. Raises: ValueError."""
+    for origin in value:
+        if origin != "*" and not re.fullmatch(r"https?://[^\s/@?#*]+/?", origin):
+            raise ValueError(f"{shown(origin)} should be https://host, with a port if it has one, or *")
+    return tuple(origin.rstrip("/").lower() for origin in value)

@@ -14,7 +14,8 @@ class Serving(BaseModel):
     api_key: SecretStr | None = Field(
         None,
         alias="JUNE_API_KEY",
-        description="Clients must send it as a bearer token. Unset: anyone may call.",
+        description="A key that may do everything; `june-tts keys add` makes others. While there is none, "
+        "anyone who can connect may call.",
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("june-tts", appauthor=False)),

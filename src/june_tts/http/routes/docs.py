@@ -124,7 +124,7 @@ EVENTS_REPLY: dict[int | str, dict[str, Any]] = {
 _MEANINGS = {
     400: "A field is not valid; the error names it, its value and what was expected",
     401: "The API key is missing or wrong",
-    403: "A built-in voice cannot be removed",
+    403: "The API key lacks a scope, or a built-in voice cannot be changed",
     404: "No such voice, model or utterance",
     405: "The path has no such method; see `Allow`",
     408: "The body did not arrive in time",
@@ -132,6 +132,7 @@ _MEANINGS = {
     413: "The text or the body is too large",
     415: "The content type is not the one expected",
     422: "The engine of this voice cannot do what was asked",
+    429: "A rate or a quota of the API key is used up; see `Retry-After`",
     500: "A fault of june-tts; its log says more",
     502: "The engine failed; trying again may help",
     503: "Busy, stopping, not configured, or LiveKit cannot be reached; see `Retry-After`",
