@@ -1,6 +1,6 @@
 """What happens to listeners when three times as many requests come as the server can serve.
 
-    python bench/overload.py [--seconds 300] [--quick] [--json bench/results/overload.json]
+    python -m bench.overload [--seconds 300] [--quick] [--json bench/results/overload.json]
 
 Finds the rate that `june-tts serve` with joe carries, then offers half of it and three times of it for
 `--seconds` each, open loop: requests arrive at random and wait for nobody. Server and driver are processes of
@@ -23,9 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from compare_piper import free_port
-from overload_plot import draw
-from server_health import wait_ready
+from bench.compare_piper import free_port
+from bench.overload_plot import draw
+from bench.server_health import wait_ready
 
 from june_tts import load
 
@@ -35,6 +35,8 @@ SUSTAINED = 0.99
 AT_ONCE = 6
 STEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.5)
 """Rates that are tried, as shares of what so many listeners at once get."""
+FURTHER = 4
+"""Steps beyond, where the last one is still carried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,10 @@ async def overload(url: str, options: argparse.Namespace) -> tuple[list[Phase], 
         await driver.open(f"{share:g}", share * full.requests_per_second, options.search_seconds)
         for share in STEPS
     ]
+    for _ in range(FURTHER):
+        if not tried[-1].carried:
+            break
+        tried.append(await driver.open("further", 1.5 * tried[-1].rate, options.search_seconds))
     carried = [phase for phase in tried if phase.carried] or tried[:1]
     rate = options.rate or max(phase.rate for phase in carried)
     half = await driver.open("half", rate / 2, options.seconds)
