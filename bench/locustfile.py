@@ -11,14 +11,14 @@ line of its own, `refused`, and the user comes back when it was told to.
 import time
 from typing import Any
 
-import gevent
+import gevent  # type: ignore[import-untyped]  # it has no stubs
 from locust import FastHttpUser, between, events, task
 
 SHORT = "Hello, this is a test."
 LONG = "This is a much longer sentence that will take more time to synthesize and stream to the client." * 3
 
 
-@events.init_command_line_parser.add_listener
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]  # locust leaves it untyped
 def options(parser: Any) -> None:
     parser.add_argument(
         "--room", default="", help="a LiveKit room to speak into; none: the reply is the audio"
