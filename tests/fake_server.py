@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from fastapi import FastAPI
@@ -17,10 +17,13 @@ from june_tts.http.app import create_app
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
-from june_tts.ports import References, RoomPublisher
+from june_tts.jobs import JobRules
+from june_tts.ports import References, RoomPublisher, SharedPhrases
 from june_tts.service.admission import Admission, AdmissionRules, Places
 from june_tts.service.batch import Batches, BatchRules
 from june_tts.service.health import Health
+from june_tts.service.job_runner import JobRunner, RunnerRules
+from june_tts.service.jobs import Jobs
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
@@ -34,8 +37,10 @@ from june_tts.telemetry.tracing import NoTraces, Traces
 from june_tts.text import check_text, speakable, verbatim
 from june_tts.types import KeyLimits
 from tests.fake_access import fake_access
+from tests.jobs_alone import jobs_alone
 
 MAX_CHARS = 5000
+MAX_JOB_CHARS = 50_000
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,21 @@ async def fake_server(
     live: LiveLimits | None = None,
     rooms: RoomPublisher | None = None,
     batch: BatchRules | None = None,
+    runner: RunnerRules | None = None,
+    job_rules: JobRules | None = None,
     room_queue: int = 4,
     watchdog_seconds: float = 10.0,
     traces: Traces | None = None,
     access_log: bool = False,
     phrase_bytes: int = 1 << 20,
     phrase_rules: PhraseRules | None = None,
+    shared_phrases: SharedPhrases | None = None,
 ) -> AsyncIterator[FakeServer]:
-    """A client on a server of its own, with the default voice `fake`."""
+    """A client on a server of its own, with the default voice `fake`.
+
+    Args:
+        runner: who works on jobs; without, nobody does.
+    """
     engine = engine or FakeEngine()
     codec = codec or FakeCodec()
     metrics = metrics or Metrics()
@@ -92,8 +104,14 @@ async def fake_server(
     memory = PhraseMemory(most_bytes=phrase_bytes, seconds=60)
     metrics.phrases.watch(lambda: memory.bytes, lambda: len(memory))
     phrases = Phrases(
-        synthesizer, memory, None, Doorkeeper(1024).seen, metrics.phrases, phrase_rules or PhraseRules()
+        synthesizer,
+        memory,
+        shared_phrases,
+        Doorkeeper(1024).seen,
+        metrics.phrases,
+        phrase_rules or PhraseRules(),
     )
+    library.on_removed(phrases.forget)
     limits = BodyLimits(max_body_bytes=65_536, max_upload_bytes=2_000_000, timeout_seconds=0.5)
     watchdog = Watchdog([engine], recorder.progress, metrics.engines, watchdog_seconds)
     health = Health([engine], store, watchdog, draining=lambda: admission.draining)
@@ -124,10 +142,20 @@ async def fake_server(
         if rooms
         else None,
     )
-    app = create_app(services)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://june") as http:
-        yield FakeServer(app, engine, services, http)
+    async with jobs_alone() as kept_jobs:
+        kept, at_work = job_rules or JobRules(), runner or RunnerRules()
+        worker = JobRunner(kept_jobs, synthesizer, admission, metrics.jobs, at_work, kept)
+        jobs = Jobs(kept_jobs, synthesizer, worker, admission, metrics.jobs, kept, characters=MAX_JOB_CHARS)
+        if runner:
+            worker.start()
+        services = replace(services, jobs=jobs)
+        app = create_app(services)
+        transport = httpx.ASGITransport(app)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://june") as http:
+                yield FakeServer(app, engine, services, http)
+        finally:
+            await worker.close(0)
     looking.cancel()
     if services.utterances:
         await services.utterances.close(0)

@@ -188,6 +188,10 @@ class Phrases:
                 return
             self._gone.discard(voice_id)
 
+    async def written(self) -> None:
+        """Wait until what is on its way to Redis has come there, or is lost."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
