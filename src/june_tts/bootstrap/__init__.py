@@ -80,7 +80,7 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         # again, 20 ms at a time, while streams wait.
         gc.collect()
         gc.freeze()
-        services = _services(settings, metrics, shared, access, library, store, engines, stack)
+        services = _services(settings, metrics, shared, access, library, store, engines, stack, link)
         services = replace(services, reloads=reloads_of(settings, services))
         yield replace(services, utterances=utterances_of(settings, services, stack))
 
@@ -118,11 +118,12 @@ def _services(
     store: VoiceStore,
     engines: Sequence[Engine],
     stack: AsyncExitStack,
+    link: HostLink | None = None,
 ) -> Services:
     for engine in engines:
         watch_engine(metrics, engine)
     recorder = Recorder(metrics)
-    admission = admission_of(settings, metrics, recorder)
+    admission = admission_of(settings, metrics, recorder, link)
     lag = asyncio.create_task(watch_loop(metrics))
     stack.callback(lag.cancel)
     watch_machine(metrics, stack, gpus=not any(isinstance(engine, HostedEngine) for engine in engines))

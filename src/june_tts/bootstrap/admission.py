@@ -1,5 +1,7 @@
 """The queue in front of the engines."""
 
+from june_tts.bootstrap.hosted_admission import HostedAdmission
+from june_tts.engine.host_link import HostLink
 from june_tts.service.admission import Admission, AdmissionRules
 from june_tts.settings import Settings
 from june_tts.telemetry.metrics import Metrics
@@ -19,6 +21,10 @@ def rules_of(settings: Settings) -> AdmissionRules:
     )
 
 
-def admission_of(settings: Settings, metrics: Metrics, recorder: Recorder) -> Admission:
-    """As the settings have it, with nothing learned yet."""
+def admission_of(
+    settings: Settings, metrics: Metrics, recorder: Recorder, link: HostLink | None = None
+) -> Admission:
+    """As the settings have it, with nothing learned yet; behind a link, that of all workers."""
+    if link is not None:
+        return HostedAdmission(link, rules_of(settings), metrics.admission, recorder.refused)
     return Admission(rules_of(settings), metrics.admission, recorder.refused)

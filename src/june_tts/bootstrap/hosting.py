@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from june_tts.bootstrap.admission import rules_of
 from june_tts.bootstrap.engines import built_engines, started, watch_engine
 from june_tts.bootstrap.library import database_url, make_folder, recogniser_of
 from june_tts.bootstrap.telemetry import watch_machine
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import hosted_engines
 from june_tts.ports import Engine, VoiceStore
+from june_tts.service.admission import Admission
 from june_tts.settings import Settings
 from june_tts.store import open_store
 from june_tts.telemetry.loop_lag import watch_loop
@@ -23,6 +25,8 @@ class Hosting:
 
     engines: Sequence[Engine]
     metrics: Metrics
+    admission: Admission
+    """The one queue of all workers. Refusals are counted by the worker that asked, too."""
 
 
 @asynccontextmanager
@@ -43,7 +47,8 @@ async def hosting(settings: Settings) -> AsyncIterator[Hosting]:
         lag = asyncio.create_task(watch_loop(metrics))
         stack.callback(lag.cancel)
         watch_machine(metrics, stack)
-        yield Hosting(engines, metrics)
+        admission = Admission(rules_of(settings), metrics.admission, lambda code: None)
+        yield Hosting(engines, metrics, admission)
 
 
 async def engines_for(

@@ -91,6 +91,12 @@ class HostCall:
             self._answers.clear()
         self._changed.set()
 
+    def refuse(self, error: Exception) -> None:
+        """End it from this side, for whoever waits for an answer."""
+        if not self.over:
+            self._send(Cancel(self.id), None)
+            self.fail(error)
+
     async def next(self) -> tuple[Answer, Array]:
         """Raises: EngineFailed, or whatever the engine raised."""
         while not self._answers:

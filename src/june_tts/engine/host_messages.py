@@ -6,7 +6,7 @@ process (`fish/wire.py`), and are checked on arrival. No torch.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,34 @@ class Decode:
 
 
 @dataclass(frozen=True, slots=True)
+class Enter:
+    """Wait for a place to speak; answered by `Entered` or `Failed`, given back with `Cancel`."""
+
+    id: int
+    engine: str
+    characters: int
+    ongoing: bool
+    caller: str
+    priority: Literal["interactive", "normal", "batch"]
+    deadline: float | None
+    """`time.monotonic()` seconds, which are the same for all processes of a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What the listener of a stream with a place is about: see `service.admission.Place`."""
+
+    id: int
+    about: Literal["asks", "hears", "words", "no words"]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wants:
     """One more piece can be taken."""
 
@@ -149,8 +177,8 @@ class State:
     engines: tuple[EngineState, ...]
 
 
-ToHost = Speak | Written | AllWritten | Took | Cancel | Encode | Decode
-Answer = Wants | Chunk | Done | Failed | Coded | Sounded
+ToHost = Speak | Written | AllWritten | Took | Cancel | Encode | Decode | Enter | Sign
+Answer = Entered | Wants | Chunk | Done | Failed | Coded | Sounded
 ToWorker = State | Answer
 Message = ToHost | ToWorker
 Array = NDArray[Any]

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from typing import Protocol
 
 import numpy as np
 
@@ -19,8 +20,11 @@ from june_tts.engine.host_messages import (
     Done,
     Encode,
     EngineState,
+    Enter,
+    Entered,
     Failed,
     Message,
+    Sign,
     Sounded,
     Speak,
     State,
@@ -48,12 +52,29 @@ STATE_SECONDS = 0.25
 log = logging.getLogger(__name__)
 
 
+class Place(Protocol):
+    """See `service.admission.Place`."""
+
+    def asks(self) -> None: ...
+
+    def hears(self, seconds: float) -> None: ...
+
+    def feeds(self, *, words: bool) -> None: ...
+
+
+Begun = Speak | Enter | Encode | Decode
+"""Messages that begin a call."""
+Admit = Callable[[Enter], AbstractAsyncContextManager[Place]]
+"""The one queue of all workers. Entering may raise Overloaded and DeadlineMissed."""
+
+
 class EngineHost:
     """Serves engines to web workers. `close` ends every stream; the engines stay the caller's."""
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
+    def __init__(self, engines: Sequence[Engine], admit: Admit) -> None:
         """`engines`: started, in the order of preference."""
         self._engines = {engine.name: engine for engine in engines}
+        self._admit = admit
         self._sessions: dict[Session, asyncio.Task[None] | None] = {}
         self._closed = False
         self._server: asyncio.Server | None = None
@@ -77,7 +98,7 @@ class EngineHost:
                 await asyncio.wait({serving})
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(self._engines, writer)
+        session = Session(self._engines, self._admit, writer)
         self._sessions[session] = asyncio.current_task()
         try:
             if not self._closed:
@@ -145,10 +166,12 @@ class Hosted:
 class Session:
     """One worker's connection. When it ends, so do all its streams."""
 
-    def __init__(self, engines: dict[str, Engine], writer: asyncio.StreamWriter) -> None:
+    def __init__(self, engines: dict[str, Engine], admit: Admit, writer: asyncio.StreamWriter) -> None:
         self._engines = engines
+        self._admit = admit
         self._writer = writer
         self._streams: dict[int, Hosted] = {}
+        self._places: dict[int, Place] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def send(self, message: ToWorker, array: Array | None = None) -> None:
@@ -191,8 +214,11 @@ class Session:
     def _handle(self, message: Message, array: Array) -> None:
         match message:
             case Speak(id=id):
-                stream = self._streams[id] = Hosted(lambda: self.send(Wants(id)))
-                self._begin(id, self._speak(message, with_recordings(message, array), stream))
+                # at once: its pieces may come with the same read
+                self._streams[id] = Hosted(lambda: self.send(Wants(id)))
+                self._begin(message, array)
+            case Enter() | Encode() | Decode():
+                self._begin(message, array)
             case Written(id, piece):
                 self._write(id, piece)
             case AllWritten(id):
@@ -200,34 +226,55 @@ class Session:
             case Took(id):
                 if (taken := self._streams.get(id)) is not None:
                     taken.credit.release()
+            case Sign(id, about, seconds):
+                self._sign(id, about, seconds)
             case Cancel(id):
                 self._forget(id)
-            case Encode(id, name):
-                self._begin(id, self._encode(id, name, array))
-            case Decode(id, name):
-                self._begin(id, self._decode(id, name, array))
             case _:
                 raise BadMessage(f"{type(message).__name__} is no message to a host", None)
+
+    async def _work(self, message: Begun, array: Array) -> None:
+        """What a call asks for."""
+        match message:
+            case Speak(id=id):
+                await self._speak(message, with_recordings(message, array), self._streams[id])
+            case Enter():
+                await self._enter(message)
+            case Encode(id, name):
+                self.send(Coded(id), await self._codec(name).encode(array))
+            case Decode(id, name):
+                self.send(Sounded(id), await self._codec(name).decode(array))
 
     def _write(self, id: int, piece: Piece | AllWritten) -> None:
         if stream := self._streams.get(id):
             stream.write(piece)
 
+    def _sign(self, id: int, about: str, seconds: float) -> None:
+        if (place := self._places.get(id)) is None:
+            return
+        if about == "asks":
+            place.asks()
+        elif about == "hears":
+            place.hears(seconds)
+        else:
+            place.feeds(words=about == "words")
+
     def _forget(self, id: int) -> None:
         if task := self._tasks.get(id):
             task.cancel()
 
-    def _begin(self, id: int, work: Awaitable[None]) -> None:
-        task = self._tasks[id] = asyncio.ensure_future(self._guarded(id, work))
-        task.add_done_callback(lambda _: self._over(id))
+    def _begin(self, message: Begun, array: Array) -> None:
+        task = self._tasks[message.id] = asyncio.create_task(self._guarded(message, array))
+        task.add_done_callback(lambda _: self._over(message.id))
 
     def _over(self, id: int) -> None:
         self._tasks.pop(id, None)
         self._streams.pop(id, None)
 
-    async def _guarded(self, id: int, work: Awaitable[None]) -> None:
+    async def _guarded(self, message: Begun, array: Array) -> None:
+        id = message.id
         try:
-            await work
+            await self._work(message, array)
         except Unwritten:
             self.send(Failed(id, UNWRITTEN, ""))
         except JuneError as error:
@@ -248,11 +295,15 @@ class Session:
                 self.send(Chunk(message.id, chunk.sample_rate, chunk.words), samples)
         self.send(Done(message.id))
 
-    async def _encode(self, id: int, name: str, samples: Array) -> None:
-        self.send(Coded(id), await self._codec(name).encode(samples))
-
-    async def _decode(self, id: int, name: str, codes: Array) -> None:
-        self.send(Sounded(id), await self._codec(name).decode(codes))
+    async def _enter(self, message: Enter) -> None:
+        """Hold a place until it is given back, or its worker is gone."""
+        async with self._admit(message) as place:
+            self._places[message.id] = place
+            self.send(Entered(message.id))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                del self._places[message.id]
 
     def _engine(self, name: str) -> Engine:
         if (engine := self._engines.get(name)) is None:
