@@ -1,11 +1,12 @@
 """The engine's process over the fakes: what the tests of the handle start instead of the real one.
 
-    python -m tests.fish_worker [--step SECONDS] [--stuck] [--fail MESSAGE] [--die] SOCKET
+    python -m tests.fish_worker [--step SECONDS] [--stuck] [--fail MESSAGE] [--die] [--hoard] SOCKET
 
 It is the real process but for the model: the same socket, threads and loop.
 """
 
 import os
+import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -20,6 +21,7 @@ from june_tts.types import Samples
 from tests.fish_fakes import SIZES, FakeCodec, FakeRunner
 
 STUCK_SECONDS = 3600.0
+HOARD_BYTES = 1 << 24
 
 
 class SlowCodec(FakeCodec):
@@ -30,6 +32,26 @@ class SlowCodec(FakeCodec):
         return super().encode(samples)
 
 
+class Hoarder:
+    """Takes memory until there is none: the process gets a MemoryError, or is killed for it."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        signal.signal(signal.SIGUSR1, self._ask)
+
+    def step(self) -> None:
+        taken = []
+        while self._asked:
+            try:
+                taken.append(bytearray(HOARD_BYTES))
+            except MemoryError:
+                self._asked = False
+                raise
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+
+
 def arguments() -> Namespace:
     parser = ArgumentParser()
     parser.add_argument("--step", type=float, default=0.0, help="seconds that a step takes")
@@ -38,6 +60,7 @@ def arguments() -> Namespace:
     parser.add_argument("--slow-encoder", action="store_true")
     parser.add_argument("--refuse", default="", help="say this instead of loading")
     parser.add_argument("--die", action="store_true", help="die while loading")
+    parser.add_argument("--hoard", action="store_true", help="at SIGUSR1 the next step takes all memory")
     parser.add_argument("socket")
     return parser.parse_args()
 
@@ -47,6 +70,7 @@ def load_fakes(given: Namespace, options: EngineOptions) -> Loaded:
         raise ModelUnavailable(given.refuse)
     if given.die:
         os.abort()
+    hoarder = Hoarder() if given.hoard else None
     runner = FakeRunner(options.slots, options.positions or 4096, end_every=0, illegal_every=0)
     warm = [WARM_UP_FRAMES]
 
@@ -54,6 +78,8 @@ def load_fakes(given: Namespace, options: EngineOptions) -> Loaded:
         time.sleep(given.step)
         if index < warm[0]:
             return
+        if hoarder:
+            hoarder.step()
         if given.broken:
             raise RuntimeError("the device is lost")
         if given.stuck:

@@ -39,7 +39,9 @@ def leaning_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Leaning
     folder = tmp_path_factory.mktemp("leaning")
     with postgres_server() as postgres, proxy_to(postgres.port) as database:
         url = postgres.new_database().replace(f":{postgres.port}/", f":{database.port}/")
-        with served_by_fish(folder, DATABASE_URL=url, JUNE_DATABASE_SECONDS=str(DATABASE_SECONDS)) as server:
+        # no speech is refused for want of a place: what is refused here, the fault has refused
+        patient = {"JUNE_QUEUE_SECONDS": "20", "JUNE_DATABASE_SECONDS": str(DATABASE_SECONDS)}
+        with served_by_fish(folder, DATABASE_URL=url, **patient) as server:
             yield Leaning(server, postgres, database)
 
 

@@ -25,7 +25,8 @@ class Line:
     """Acknowledged and not there afterwards, or answered in no known way. Must be 0."""
     slowest_refusal_s: float = 0.0
     recovered_s: float = 0.0
-    """From the end of the fault to the first request of the kind it had hit that was served; the slowest."""
+    """Until the first request of the kind it had hit was served: from the end of the fault, or from its
+    beginning where the server has to mend it itself. The slowest."""
     rss_grown_mb: float = 0.0
     notes: dict[str, float] = field(default_factory=dict)
     refusals: list[float] = field(default_factory=list, repr=False)

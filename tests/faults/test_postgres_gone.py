@@ -22,7 +22,9 @@ async def test_voices_keep_speaking_and_no_acknowledged_change_is_lost(
         for _ in range(ROUNDS or 2):
             await _round(leaning, traffic, line)
         await traffic.check()
-        assert line.lost == 0 and line.refused and traffic.silent["fake"] == 0
+        assert line.lost == 0 and line.refused
+        assert traffic.silent == {"fake": 0, "ann": 0}, "voices that are known speak on"
+        assert min(traffic.spoken.values()) > line.rounds
 
 
 async def _round(leaning: Leaning, traffic: Traffic, line: Line) -> None:

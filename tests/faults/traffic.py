@@ -53,6 +53,8 @@ class Traffic:
         self.changed = 0
         """Changes of the library that were acknowledged."""
         self._over = False
+        self.refusal = ""
+        """What the last one said."""
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
@@ -83,6 +85,7 @@ class Traffic:
         if reply.status_code == 503:
             assert reply.headers["retry-after"], "a refusal says when to try again"
             self.line.refusal(time.monotonic() - began)
+            self.refusal = reply.text
             return None
         assert reply.status_code == 200, (reply.status_code, reply.text)
         self.line.answered += 1

@@ -18,6 +18,7 @@ from june_tts.store.guarded import GuardedEngine
 _CONNECTIONS = 4
 """Per process. Voices are small and seldom asked for; a PostgreSQL of 100 connections bears 25 replicas."""
 _RECYCLE_SECONDS = 1800
+_CLOSE_SECONDS = 0.25
 _WAL_TRIES = 250
 _WAL_PAUSE_SECONDS = 0.02
 
@@ -49,6 +50,14 @@ def sqlite_engine(path: Path, limits: Limits) -> AsyncEngine:
     return engine
 
 
+class _Impatient(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """Says goodbye to a server that does not answer without waiting for it: SQLAlchemy allows two seconds,
+    which a caller who was promised an answer in time would wait as well."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  asyncpg's signature
+        await super().close(timeout=min(timeout or _CLOSE_SECONDS, _CLOSE_SECONDS))
+
+
 def postgres_engine(url: str, limits: Limits) -> AsyncEngine:
     """`url` goes to asyncpg unread: it knows libpq's parameters (sslmode, several hosts), and SQLAlchemy,
     which never sees it, cannot print its password."""
@@ -59,6 +68,7 @@ def postgres_engine(url: str, limits: Limits) -> AsyncEngine:
                 _DRIVER_SUFFIX.sub(r"\1://", url),
                 timeout=limits.connect,
                 command_timeout=limits.statement,
+                connection_class=_Impatient,
                 server_settings={"application_name": "june-tts", "timezone": "UTC"},
             )
         except ValueError as error:

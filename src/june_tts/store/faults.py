@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from june_tts.errors import StoreUnavailable
 
 RETRY_AFTER_SECONDS = 1.0
+FULL = ("SQLITE_FULL", "53100")
+"""The end of the names of errors of a full disk: SQLite's and PostgreSQL's."""
 # OSError covers refused connections, name resolution and every kind of timeout.
 DRIVER_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError)
 
@@ -24,8 +26,10 @@ def wrapped() -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
+        name = name_of(error)
+        what = "has no room left on its disk" if name.endswith(FULL) else "cannot be reached"
         raise StoreUnavailable(
-            f"the voice library cannot be reached ({name_of(error)})", retry_after=RETRY_AFTER_SECONDS
+            f"the voice library {what} ({name})", retry_after=RETRY_AFTER_SECONDS
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import JSONResponse, Response
@@ -14,6 +14,9 @@ from june_tts.service.health import Trouble
 from june_tts.telemetry.recorder import Totals
 
 router = APIRouter(tags=["Health"], responses=june_refusals())
+
+STARTED: Final = time.monotonic()
+"""Of this process: uptime is no matter of the wall clock, which may be set."""
 
 Given = Annotated[Services, Depends(services)]
 
@@ -58,7 +61,7 @@ async def health(given: Given) -> dict[str, Any]:
         "status": "degraded" if troubles else "ok",
         "degraded": _listed(troubles),
         "timestamp": time.time(),
-        "uptime_seconds": time.time() - given.started_at,
+        "uptime_seconds": time.monotonic() - STARTED,
         "version": given.version,
         "services": {
             "engines": {engine.name: bool(engine.voices()) for engine in given.engines},
@@ -88,7 +91,7 @@ async def stats(given: Given) -> dict[str, Any]:
     """Counts since the server started."""
     totals = given.recorder.totals if given.everyone is None else (await given.everyone.told()).totals
     return {
-        "uptime_seconds": time.time() - given.started_at,
+        "uptime_seconds": time.monotonic() - STARTED,
         "total_requests": totals.requests,
         "succeeded": totals.succeeded,
         "failed": totals.failed,
