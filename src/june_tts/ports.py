@@ -1,6 +1,6 @@
 """What the service needs from the outside. Two real implementations each, or it is not a port."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
@@ -32,6 +32,7 @@ from june_tts.types import (
     Voice,
     VoiceCard,
     VoiceCodes,
+    VoiceUse,
 )
 
 
@@ -199,6 +200,27 @@ class SharedPhrases(Protocol):
 
     async def forget(self, voice_id: str) -> bool:
         """Drop what this voice speaks. Returns: whether it is done."""
+        ...
+
+
+class VoiceUseStore(Protocol):
+    """Counts how often voices are spoken. Both calls may raise StoreUnavailable."""
+
+    async def add(self, counts: Mapping[str, int], at: datetime) -> None:
+        """Add to what is counted by voice; `at`: when the last of them was."""
+        ...
+
+    async def all(self) -> Mapping[str, VoiceUse]:
+        """By voice."""
+        ...
+
+
+@runtime_checkable
+class WarmsVoices(Protocol):
+    """An engine that can have ready what it needs of a voice before anyone asks for it."""
+
+    async def warm_voice(self, voice_id: str) -> None:
+        """Of the library. Raises: JuneError."""
         ...
 
 

@@ -118,6 +118,8 @@ class SpeechRequest:
     """False: the text is cut into pieces, but not put into words."""
     piece_chars: int | None = None
     """Longest piece, where shorter than the engine's own limit."""
+    unhurried: bool = False
+    """Nobody waits for the first sound: the first piece may be as long as the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +288,14 @@ class ClonedVoice:
     consent_by: str | None = None
     """Whose request stated the consent: a key id, or `cli`; None where the server was open."""
     consent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceUse:
+    """How often a voice was spoken, over all replicas."""
+
+    uses: int
+    last_used: datetime
 
 
 @dataclass(frozen=True, slots=True, eq=False)

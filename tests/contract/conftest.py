@@ -1,14 +1,17 @@
 """The back ends that must pass the same tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.contract.voices import OpenStore
 
+from june_tts.cache import Shared, SharedOptions, open_shared
+from june_tts.cache.voices import CachedVoices, VoiceCacheRules
 from june_tts.ports import VoiceStore
-from june_tts.store import MemoryVoiceStore, open_store
+from june_tts.store import MemoryVoiceStore, Stores, open_store, open_stores
+from june_tts.telemetry.metrics import Metrics
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -31,12 +34,23 @@ async def reopen(database_url: str | None, tmp_path: Path) -> AsyncIterator[Open
         await store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+BACK_ENDS = (
+    *("memory", "sqlite", "postgres"),
+    # the cache in front of each must be as good as what is behind it
+    *("cached memory", "cached sqlite", "cached postgres with redis"),
+)
+
+
+@pytest.fixture(params=BACK_ENDS)
 def back_end(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
-    if request.param == "memory":
+    kind: str = request.param
+    url = request.getfixturevalue("postgres_url") if "postgres" in kind else None
+    if kind == "memory":
         return _memory
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
-    return partial(open_store, url, tmp_path)
+    if "cached" not in kind:
+        return partial(open_store, url, tmp_path)
+    redis = request.getfixturevalue("redis").url if "redis" in kind else None
+    return partial(_cached, partial(open_stores, url, tmp_path) if "memory" not in kind else None, redis)
 
 
 @pytest.fixture
@@ -49,3 +63,24 @@ async def store(back_end: OpenStore) -> AsyncIterator[VoiceStore]:
 
 async def _memory() -> VoiceStore:
     return MemoryVoiceStore()
+
+
+class _Cached(CachedVoices):
+    """With a link to Redis of its own, where it has one."""
+
+    link: Shared | None = None
+
+    async def close(self) -> None:
+        await super().close()
+        if self.link:
+            await self.link.close()
+
+
+async def _cached(opening: Callable[[], Awaitable[Stores]] | None, redis: str | None) -> VoiceStore:
+    metrics = Metrics()
+    link = await open_shared(redis, SharedOptions(1.0), metrics.links) if redis else None
+    stores = await opening() if opening else None
+    behind, name = (stores.voices, stores.name) if stores else (MemoryVoiceStore(), "memory")
+    store = _Cached(behind, VoiceCacheRules(), metrics.voices, link, name)
+    store.link = link
+    return store

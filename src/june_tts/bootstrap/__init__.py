@@ -19,6 +19,7 @@ from june_tts.bootstrap.reloading import live_limits, reloads_of
 from june_tts.bootstrap.rooms import utterances_of
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.bootstrap.telemetry import health_of, traces_of, watch_machine
+from june_tts.bootstrap.voices import cached_voices, counted_uses, warm_voices
 from june_tts.cache import Shared
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import HostedEngine
@@ -29,9 +30,10 @@ from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
 from june_tts.service.admission import Places
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.synthesis import Synthesizer
+from june_tts.service.voice_uses import VoiceUses
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
-from june_tts.store import MemoryVoiceStore, open_store
+from june_tts.store import MemoryVoiceStore, open_stores
 from june_tts.telemetry.loop_lag import watch_loop
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
@@ -58,8 +60,9 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         metrics = Metrics()
         make_folder(settings.data_dir)
         shared = await shared_of(settings, metrics, stack)
-        store = await open_store(database_url(settings), settings.data_dir, database_limits(settings))
-        stack.push_async_callback(store.close)
+        stores = await open_stores(database_url(settings), settings.data_dir, database_limits(settings))
+        store = cached_voices(settings, stores, shared, metrics, stack)
+        uses = counted_uses(stores.voice_uses, stack)
         # before the models are loaded: that nobody may be let in should be known at once
         access = await access_of(settings, stores, shared, metrics, stack)
         engines = await engines_for(settings, store, link, stack)
@@ -76,11 +79,12 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         )
         stack.callback(library.close)
         await check_names(library, settings)
+        await warm_voices(settings, store, stores.voice_uses, engines)
         # What was built lives as long as the process. Left to the collector, it would be walked again and
         # again, 20 ms at a time, while streams wait.
         gc.collect()
         gc.freeze()
-        services = _services(settings, metrics, shared, access, library, store, engines, stack, link)
+        services = _services(settings, metrics, shared, access, library, store, uses, engines, stack, link)
         services = replace(services, reloads=reloads_of(settings, services))
         yield replace(services, utterances=utterances_of(settings, services, stack))
 
@@ -105,7 +109,7 @@ async def running_alone(
         stack.push_async_callback(engine.close)
         library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
         stack.callback(library.close)
-        services = _services(settings, metrics, None, access, library, store, [engine], stack)
+        services = _services(settings, metrics, None, access, library, store, None, [engine], stack)
         yield replace(services, references=references, reloads=reloads_of(settings, services))
 
 
@@ -116,6 +120,7 @@ def _services(
     access: AccessControl,
     library: VoiceLibrary,
     store: VoiceStore,
+    uses: VoiceUses | None,
     engines: Sequence[Engine],
     stack: AsyncExitStack,
     link: HostLink | None = None,
@@ -136,6 +141,7 @@ def _services(
         recorder=recorder,
         max_text_chars=settings.max_text_chars,
         meter=access.meter,
+        used=uses.count if uses else lambda _: None,
     )
     phrases = phrases_of(settings, synthesizer, shared, metrics, stack)
     codec = next((engine.codec for engine in engines if isinstance(engine, SpeaksInCodes)), None)
@@ -147,6 +153,7 @@ def _services(
         engines=engines,
         admission=admission,
         phrases=phrases,
+        uses=uses,
         book=book_of(settings, phrases, library, store, stack),
         recorder=recorder,
         metrics=metrics,

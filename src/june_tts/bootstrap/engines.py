@@ -11,12 +11,14 @@ from pathlib import Path
 import structlog
 
 from june_tts.audio.reference import reference
+from june_tts.cache.voices import CachedVoices
 from june_tts.engine.fake import FakeEngine
 from june_tts.engine.hosted import HostedEngine
 from june_tts.engine.kokoro import KokoroEngine
 from june_tts.engine.piper import PiperEngine
 from june_tts.engine.recogniser import WhisperRecogniser
-from june_tts.engine.remote import RemoteEngine, recordings_in
+from june_tts.engine.recordings import recordings_in
+from june_tts.engine.remote import RemoteEngine
 from june_tts.engine.remote_client import RemoteOptions
 from june_tts.errors import ModelUnavailable, SettingsError
 from june_tts.ports import Engine, Supervised, VoiceStore
@@ -44,7 +46,10 @@ def built_engines(
         "kokoro": KokoroEngine(
             settings.models_dir, lanes=max(1, lanes // threads), threads=threads, ahead_seconds=ahead
         ),
-        "fake": FakeEngine(step_seconds=settings.fake_step_seconds),
+        "fake": FakeEngine(
+            step_seconds=settings.fake_step_seconds,
+            recordings=recordings_in(store) if settings.fake_clones else None,
+        ),
     }
     names = [*settings.engines]
     if settings.fish_checkpoint:
@@ -109,6 +114,8 @@ def _fish(
     handle = Handle([sys.executable, "-m", "june_tts.fish.worker"], options, limits=limits)
     codec = EngineCodec(handle, codec_file)
     voices = VoicePrompts(store, codec, recogniser, prepare=reference)
+    if isinstance(store, CachedVoices):
+        store.on_change(voices.forget)
     rules = FishRules(settings.ahead_seconds, semantic_only=settings.fish_semantic_only)
     return FishEngine(checkpoint, handle, codec, voices, rules)
 

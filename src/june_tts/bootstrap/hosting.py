@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from june_tts.bootstrap.admission import rules_of
 from june_tts.bootstrap.engines import built_engines, started, watch_engine
-from june_tts.bootstrap.library import database_url, make_folder, recogniser_of
+from june_tts.bootstrap.library import database_limits, database_url, make_folder, recogniser_of
+from june_tts.bootstrap.sharing import shared_of
 from june_tts.bootstrap.telemetry import watch_machine
+from june_tts.bootstrap.voices import cached_voices, warm_voices
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import hosted_engines
 from june_tts.ports import Engine, VoiceStore
 from june_tts.service.admission import Admission
 from june_tts.settings import Settings
-from june_tts.store import open_store
+from june_tts.store import open_stores
 from june_tts.telemetry.loop_lag import watch_loop
 from june_tts.telemetry.metrics import Metrics
 
@@ -36,12 +38,14 @@ async def hosting(settings: Settings) -> AsyncIterator[Hosting]:
     Raises: as `running` does for engines and library. It comes first, so migrations are made once.
     """
     async with AsyncExitStack() as stack:
+        metrics = Metrics()
         make_folder(settings.data_dir)
-        store = await open_store(database_url(settings), settings.data_dir)
-        stack.push_async_callback(store.close)
+        shared = await shared_of(settings, metrics, stack)
+        stores = await open_stores(database_url(settings), settings.data_dir, database_limits(settings))
+        store = cached_voices(settings, stores, shared, metrics, stack)
         recogniser = recogniser_of(settings, stack)
         engines = await started(built_engines(settings, store, recogniser), stack)
-        metrics = Metrics()
+        await warm_voices(settings, store, stores.voice_uses, engines)
         for engine in engines:
             watch_engine(metrics, engine)
         lag = asyncio.create_task(watch_loop(metrics))

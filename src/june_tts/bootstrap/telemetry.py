@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from june_tts.cache import Shared
+from june_tts.cache.voices import CachedVoices
 from june_tts.errors import SettingsError
 from june_tts.ports import Engine, VoiceStore
 from june_tts.service.admission import Admission
@@ -59,8 +60,9 @@ def health_of(
     for work in (watchdog.run(), health.run()):
         stack.callback(asyncio.create_task(work).cancel)
     metrics.database.watch(lambda: health.database)
-    if isinstance(store, SqlVoiceStore):
-        metrics.database.watch_pool(lambda: store.connections[0], lambda: store.connections[1])
+    behind = store.behind if isinstance(store, CachedVoices) else store
+    if isinstance(behind, SqlVoiceStore):
+        metrics.database.watch_pool(lambda: behind.connections[0], lambda: behind.connections[1])
     return health
 
 

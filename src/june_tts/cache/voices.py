@@ -78,6 +78,8 @@ class CachedVoices:
             library: names the database; replicas with the same name share what they keep.
             clock: seconds; the one by which `shared` tells since when it is subscribed.
         """
+        self.behind = store
+        """The library itself."""
         self._store = store
         self._metrics = metrics
         self._shared = shared

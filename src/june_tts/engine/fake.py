@@ -2,6 +2,7 @@
 and a codec without one."""
 
 import asyncio
+import zlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from june_tts.engine.recordings import Recordings
 from june_tts.engine.timing import Wholes, written_words
 from june_tts.errors import EngineFailed
 from june_tts.types import AudioChunk, Capabilities, Piece, Repeats, Samples, Utterance, Voice, WordTime
@@ -30,12 +32,15 @@ class FakeEngine:
         step_seconds: float = 0.0,
         fail_at: int | None = None,
         clones: bool = False,
+        recordings: Recordings | None = None,
         voices: Sequence[str] = ("fake",),
         repeats: Repeats = "always",
     ) -> None:
+        """`recordings`: where those of cloned voices are; each recording has a tone of its own."""
         self._step_seconds = step_seconds
         self._fail_at = fail_at
-        self._clones = clones
+        self._clones = clones or recordings is not None
+        self._recordings = recordings
         self._repeats = repeats
         self._voices = tuple(
             Voice(name, name.title(), "builtin", self.name, ("en-US", "de-DE"), SAMPLE_RATE, "CC0-1.0")
@@ -75,16 +80,21 @@ class FakeEngine:
     async def close(self) -> None:
         """Nothing to free."""
 
+    async def warm_voice(self, voice_id: str) -> None:
+        if self._recordings:
+            await self._recordings(voice_id)
+
     async def synthesize(
         self, utterance: Utterance, pieces: AsyncIterable[Piece]
     ) -> AsyncGenerator[AudioChunk, None]:
         self.speaking.add(utterance.request_id)
         made, given, wholes = 0, 0, Wholes()
         try:
+            higher = await self._higher(utterance)
             async for piece in pieces:
                 self.spoken.append((utterance, piece.text))
                 words = deque(_times(piece, given / SAMPLE_RATE, utterance.speed, wholes))
-                for samples in self._tone(piece.text, utterance):
+                for samples in self._tone(piece.text, utterance, higher):
                     if made == self._fail_at:
                         raise EngineFailed("the fake engine was told to fail")
                     await asyncio.sleep(self._step_seconds)
@@ -94,9 +104,16 @@ class FakeEngine:
         finally:
             self.speaking.discard(utterance.request_id)
 
-    def _tone(self, text: str, utterance: Utterance) -> list[Samples]:
+    async def _higher(self, utterance: Utterance) -> float:
+        """By how much a voice is higher than the engine's own, 1 .. 2, told by its recording."""
+        if utterance.voice.kind != "cloned" or self._recordings is None:
+            return 1.0
+        found = utterance.references or await self._recordings(utterance.voice.id)
+        return 1.0 + zlib.crc32(found[0].audio) % 1000 / 1000
+
+    def _tone(self, text: str, utterance: Utterance, higher: float) -> list[Samples]:
         total = int(len(text) * SECONDS_PER_CHARACTER * SAMPLE_RATE / utterance.speed)
-        pitch = TONE_HZ * (1.0 + (utterance.sampling.seed or 0) % 12 / 12)
+        pitch = higher * TONE_HZ * (1.0 + (utterance.sampling.seed or 0) % 12 / 12)
         volume = 0.1 * (1.0 + (utterance.sampling.temperature or 0.0))
         tone = volume * np.sin(2 * np.pi * pitch * np.arange(total) / SAMPLE_RATE)
         step = int(CHUNK_SECONDS * SAMPLE_RATE)

@@ -162,6 +162,9 @@ class FishEngine:
         check_codec(self._codec.path)
         return Tokenizer.read(self._checkpoint)
 
+    async def warm_voice(self, voice_id: str) -> None:
+        await self._voices.prompt(voice_id)
+
     async def close(self) -> None:
         await self._voices.close()
         await self._handle.close()

@@ -6,7 +6,7 @@ before anything of the piece has been heard, the next one is asked. See docs/dec
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,30 +14,17 @@ import numpy as np
 import structlog
 
 from june_tts.audio.seams import PAUSE_MS
+from june_tts.engine.recordings import Recordings
 from june_tts.engine.remote_api import APIS, UNNAMED, fish_body, openai_body
 from june_tts.engine.remote_client import NotHere, RemoteClient, RemoteOptions, ServerFailed
 from june_tts.engine.remote_server import Server, Servers
 from june_tts.errors import EngineFailed, JuneError, UnsupportedParameter
-from june_tts.ports import VoiceStore
 from june_tts.types import AudioChunk, Capabilities, InlineReference, Piece, Utterance, Voice
 
 LICENSE = "as the remote server's"
 OPENAI_VOICE = "alloy"
 
 log = structlog.get_logger(__name__)
-
-Recordings = Callable[[str], Awaitable[tuple[InlineReference, ...]]]
-"""From a cloned voice's id to its recordings."""
-
-
-def recordings_in(store: VoiceStore) -> Recordings:
-    """Of the voice library, with a transcript where there is one."""
-
-    async def recordings(voice_id: str) -> tuple[InlineReference, ...]:
-        kept = await store.get(voice_id)
-        return (InlineReference(await store.audio(voice_id), kept.transcript or ""),)
-
-    return recordings
 
 
 class RemoteEngine:
@@ -83,6 +70,9 @@ class RemoteEngine:
         self._client = RemoteClient(self._options)
         await self._check_all()
         self._watching = asyncio.create_task(self._watch())
+
+    async def warm_voice(self, voice_id: str) -> None:
+        await self._recordings(voice_id)
 
     async def close(self) -> None:
         if self._watching is not None:

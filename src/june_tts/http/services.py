@@ -20,6 +20,7 @@ from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrases import Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
+from june_tts.service.voice_uses import VoiceUses
 from june_tts.service.voices import VoiceLibrary
 from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.recorder import Recorder
@@ -62,6 +63,8 @@ class Services:
     """Phrases that are made beforehand."""
     shared: Shared | None = None
     """Redis; None where it is not configured."""
+    uses: VoiceUses | None = None
+    """How often each voice was spoken; None where there is no library."""
     codec: VoiceCodec | None = None
     """Of the engine that speaks in codes, where there is one."""
     utterances: Utterances | None = None

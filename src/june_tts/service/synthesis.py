@@ -54,7 +54,9 @@ class Synthesizer:
         recorder: Recorder,
         max_text_chars: int,
         meter: Meter | None = None,
+        used: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`used`: told of each utterance in a voice of the engines or of the library, as it begins."""
         self._voices = voices
         self._speakable = speakable
         self._verbatim = verbatim
@@ -63,6 +65,7 @@ class Synthesizer:
         self._recorder = recorder
         self._max_text_chars = max_text_chars
         self._meter = meter or Unmetered()
+        self._used = used
 
     def limit_text(self, characters: int) -> None:
         """The longest text, from now on."""
@@ -202,6 +205,8 @@ class Synthesizer:
         live: bool = False,
     ) -> AsyncGenerator[AudioChunk, None]:
         utterance, engine = order.utterance, order.engine
+        if not utterance.references:
+            self._used(utterance.voice.id)
         watch = self._recorder.begin(
             utterance.request_id, utterance.voice.id, engine.name, None if live else characters()
         )

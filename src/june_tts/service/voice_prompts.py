@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import structlog
@@ -58,6 +58,15 @@ class Prepare(Protocol):
     def __call__(self, data: bytes, sample_rate: int, *, whole: bool) -> Samples: ...
 
 
+class _OfVoice(NamedTuple):
+    """The key of a voice of the library; that of a recording is a plain tuple."""
+
+    voice_id: str
+    sha256: str
+    transcript: str | None
+    codec: str
+
+
 class VoicePrompts:
     """Prompts by voice or recording. However many ask at once, each is made once. For one event loop."""
 
@@ -77,6 +86,7 @@ class VoicePrompts:
         self._most_kept = most_kept
         self._kept: OrderedDict[Hashable, VoicePrompt] = OrderedDict()
         self._making: dict[Hashable, asyncio.Task[VoicePrompt]] = {}
+        self._tasks: set[asyncio.Task[VoicePrompt]] = set()
         self._preparing = asyncio.Semaphore(_PREPARED_AT_ONCE)
         self._closed = False
 
@@ -93,7 +103,7 @@ class VoicePrompts:
         """
         # asked each time, as another replica may have removed or replaced the voice
         voice = await self._store.get(voice_id)
-        key = (voice_id, voice.sha256, voice.transcript, self._codec)
+        key = _OfVoice(voice_id, voice.sha256, voice.transcript, self._codec)
         return await self._once(key, lambda: self._of_voice(voice))
 
     async def inline(self, given: InlineReference) -> VoicePrompt:
@@ -101,10 +111,16 @@ class VoicePrompts:
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(given.audio).hexdigest())
         return await self._once((sha256, given.text, self._codec), lambda: self._of_inline(given))
 
+    def forget(self, voice_id: str) -> None:
+        """Keep nothing of a voice that has changed or is gone, nor what is being made of it."""
+        for kept in (self._kept, self._making):
+            for key in [key for key in kept if isinstance(key, _OfVoice) and key.voice_id == voice_id]:
+                del kept[key]
+
     async def close(self) -> None:
         """Stop whatever is being made; who waits for it is told that the engine failed."""
         self._closed = True
-        tasks = list(self._making.values())
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -131,15 +147,19 @@ class VoicePrompts:
         async def making() -> VoicePrompt:
             transcript, codes = await make()
             codes.flags.writeable = False
-            self._keep(key, (transcript, codes))
+            if self._making.get(key) is asyncio.current_task():
+                self._keep(key, (transcript, codes))
             return transcript, codes
 
         task = self._making[key] = asyncio.create_task(making())
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._made(key, done))
         return task
 
     def _made(self, key: Hashable, task: asyncio.Task[VoicePrompt]) -> None:
-        del self._making[key]
+        self._tasks.discard(task)
+        if self._making.get(key) is task:
+            del self._making[key]
         if not task.cancelled():
             task.exception()  # counts as seen, for all who waited may have left
 

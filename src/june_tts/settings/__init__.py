@@ -33,6 +33,7 @@ from june_tts.settings.sharing import Sharing
 from june_tts.settings.speech import Speech
 from june_tts.settings.watching import Watching
 from june_tts.settings.workers import Workers
+from june_tts.settings.voice_cache import VoiceCache
 
 OPENAI_VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
@@ -65,6 +66,7 @@ class Settings(
     Queueing,
     Speech,
     KeptPhrases,
+    VoiceCache,
     Sharing,
     Library,
     Access,

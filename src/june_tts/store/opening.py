@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from june_tts.errors import StoreUnavailable
-from june_tts.ports import AuditStore, KeyStore, UsageStore, VoiceStore
+from june_tts.ports import AuditStore, KeyStore, UsageStore, VoiceStore, VoiceUseStore
 from june_tts.store.audit import SqlAuditStore
 from june_tts.store.database import Limits, postgres_engine, sqlite_engine
 from june_tts.store.faults import DRIVER_ERRORS, name_of, root_of
@@ -19,6 +19,7 @@ from june_tts.store.keys import SqlKeyStore
 from june_tts.store.migrate import migrate
 from june_tts.store.sql import SqlVoiceStore
 from june_tts.store.usage import SqlUsageStore
+from june_tts.store.voice_uses import SqlVoiceUses, library_name
 
 _PATIENCE = 120.0
 """Seconds a migration waits for other replicas and for the old service's open transactions."""
@@ -32,6 +33,9 @@ class Stores:
     keys: KeyStore
     audit: AuditStore
     usage: UsageStore
+    voice_uses: VoiceUseStore
+    name: str
+    """Names the database: the same for every replica."""
 
 
 async def open_store(url: str | None, data_dir: Path, limits: Limits | None = None) -> VoiceStore:
@@ -54,18 +58,22 @@ async def open_stores(url: str | None, data_dir: Path, limits: Limits | None = N
     try:
         build = await _builder(url, data_dir)
         await migrate(lambda: build(Limits(limits.connect, max(limits.statement, _PATIENCE))))
-        engine = build(limits)
-        return Stores(
-            SqlVoiceStore(engine), SqlKeyStore(engine), SqlAuditStore(engine), SqlUsageStore(engine)
-        )
+        return await _stores(build(limits))
     except CommandError:
         raise StoreUnavailable("the voice library was written by a newer june-tts than this one") from None
     except DRIVER_ERRORS as error:
         raise StoreUnavailable(f"the voice library cannot be opened: {_reason(error)}") from None
 
 
-def _stores(engine: AsyncEngine) -> Stores:
-    return Stores(SqlVoiceStore(engine), SqlKeyStore(engine), SqlAuditStore(engine), SqlUsageStore(engine))
+async def _stores(engine: AsyncEngine) -> Stores:
+    return Stores(
+        SqlVoiceStore(engine),
+        SqlKeyStore(engine),
+        SqlAuditStore(engine),
+        SqlUsageStore(engine),
+        SqlVoiceUses(engine),
+        await library_name(engine),
+    )
 
 
 async def _builder(url: str | None, data_dir: Path) -> Callable[[Limits], AsyncEngine]:

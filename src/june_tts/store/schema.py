@@ -66,6 +66,17 @@ voice_codes = Table(
     Column("created_at", DateTime, nullable=False),
 )
 
+voice_uses = Table(
+    "tts_voice_uses",
+    _tables,
+    # no foreign key: built-in voices are spoken, too
+    Column("voice_id", String(VOICE_ID_CHARS), primary_key=True),
+    Column("uses", BigInteger, nullable=False),
+    Column("last_used", DateTime, nullable=False),
+)
+
+library = Table("tts_library", _tables, Column("name", String(32), primary_key=True))
+
 _SOURCE = {
     # SQLite reads a whole recording to come to the columns behind it, unless told of the index that has
     # all the others: a list of 30 voices of 1 MB takes 1 ms instead of 22.

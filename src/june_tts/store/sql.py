@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 from june_tts.errors import VoiceNotFound
 from june_tts.store import rows
 from june_tts.store.faults import wrapped
-from june_tts.store.schema import descriptions, voice_codes, voices
+from june_tts.store.schema import descriptions, voice_codes, voice_uses, voices
 from june_tts.types import ClonedVoice, NewVoice, Picture, VoiceCard, VoiceCodes
 
 # the two dialects share the method but no class that has it
@@ -88,6 +88,7 @@ class SqlVoiceStore:
             raise rows.not_found(voice_id)
         async with self._transaction() as connection:
             gone = await connection.execute(voices.delete().where(voices.c.voice_id == voice_id))
+            await connection.execute(voice_uses.delete().where(voice_uses.c.voice_id == voice_id))
         if gone.rowcount == 0:
             raise rows.not_found(voice_id)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.live_server import becomes
 
 from june_tts.errors import EngineFailed, InvalidRecording, StoreUnavailable, VoiceNotFound
 from june_tts.service.voice_prompts import VoicePrompts
@@ -262,3 +263,37 @@ async def test_closing_tells_those_who_wait_and_those_who_come() -> None:
         await waiting
     with pytest.raises(EngineFailed, match="stopping"):
         await made.prompt("ada")
+
+
+class Counting(MemoryVoiceStore):
+    """Tells which codes it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def codes(self, voice_id: str, codec: str, sha256: str) -> VoiceCodes | None:
+        self.asked.append(voice_id)
+        return await super().codes(voice_id, codec, sha256)
+
+
+async def test_a_voice_that_is_forgotten_leaves_memory_and_the_others_stay() -> None:
+    store = Counting()
+    voices = prompts(await shelf("ada", "bob", transcript="Hello.", store=store), Coder())
+    for name in ("ada", "bob"):
+        await voices.prompt(name)
+    voices.forget("ada")
+    for name in ("ada", "bob"):
+        await voices.prompt(name)
+    assert store.asked == ["ada", "bob", "ada"]
+
+
+async def test_what_is_being_made_of_a_forgotten_voice_reaches_who_waits_and_is_not_kept() -> None:
+    store, coder = Counting(), Coder(seconds=0.02)
+    voices = prompts(await shelf("ada", transcript="Hello.", store=store), coder)
+    making = asyncio.create_task(voices.prompt("ada"))
+    await becomes(lambda: coder.encoded)
+    voices.forget("ada")
+    await making
+    await voices.prompt("ada")
+    assert store.asked == ["ada", "ada"]

@@ -1,5 +1,6 @@
 """June's own API: `/api/tts/synthesize` and the voice library under `/api/voices`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -7,14 +8,14 @@ from fastapi import APIRouter, Depends, File, Form, UploadFile
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from june_tts.errors import InvalidRequest
+from june_tts.errors import InvalidRequest, StoreUnavailable
 from june_tts.http.forms import checked_form
 from june_tts.http.routes.docs import REMOVAL, SPEECH, SYNTHESIZE_REPLY, UPLOAD, june_refusals
 from june_tts.http.routes.rooms import spoken_in_room
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import plain_reply, speech_response
 from june_tts.http.speech_fields import SpeechFields
-from june_tts.types import ClonedVoice, RoomRequest, Voice
+from june_tts.types import ClonedVoice, RoomRequest, Voice, VoiceUse
 
 router = APIRouter(prefix="/api", tags=["June"])
 
@@ -73,7 +74,8 @@ def _fits(body: SynthesizeBody) -> None:
 @router.get("/voices", responses=june_refusals(503))
 async def voices(given: Given) -> dict[str, Any]:
     """Every voice that can be named in a request, built-in ones first."""
-    found = [voice_json(voice) for voice in await given.library.catalogue()]
+    used = await _used(given)
+    found = [voice_json(voice) | use_json(used.get(voice.id)) for voice in await given.library.catalogue()]
     return {"total": len(found), "voices": found, "current_voice": given.default_voice}
 
 
@@ -114,6 +116,22 @@ async def remove(voice_id: str, given: Given) -> dict[str, Any]:
     """Remove a cloned voice."""
     await given.library.remove(voice_id)
     return {"status": "success", "voice_id": voice_id}
+
+
+async def _used(given: Services) -> Mapping[str, VoiceUse]:
+    """Nothing where the library is away: the voices are worth more than their counts."""
+    try:
+        return await given.uses.known() if given.uses else {}
+    except StoreUnavailable:
+        return {}
+
+
+def use_json(use: VoiceUse | None) -> dict[str, Any]:
+    """How often a voice was spoken, as far as that is known."""
+    return {
+        "uses": use.uses if use else 0,
+        "last_used": use.last_used.isoformat() if use else None,
+    }
 
 
 def voice_json(voice: Voice) -> dict[str, Any]:
