@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from june_tts.telemetry.log_faults import JsonLines, PlainLines, wordless
+
 
 def configure(level: str, style: str) -> None:
     """Set up once, at the start of a command. `style` is `console` or `json`."""
@@ -19,7 +21,7 @@ def configure(level: str, style: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            wordless,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -28,6 +30,8 @@ def configure(level: str, style: str) -> None:
         cache_logger_on_first_use=False,
     )
     # libraries log through the standard module, and only what goes wrong
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(JsonLines() if style == "json" else PlainLines())
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[lines])
     # a form that is broken is its sender's fault, who is told; a flood of them must not fill the log
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
