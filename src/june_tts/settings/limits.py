@@ -20,6 +20,21 @@ class Limits(BaseModel):
         alias="JUNE_BODY_TIMEOUT_SECONDS",
         description="A request body must be complete after this long.",
     )
+    header_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        alias="JUNE_HEADER_SECONDS",
+        description="A connection on which no request's headers are complete after this long is closed.",
+    )
+    max_connections: int = Field(
+        2048,
+        ge=8,
+        le=1_000_000,
+        alias="JUNE_MAX_CONNECTIONS",
+        description="Connections open at once, WebSockets apart. One more takes the place of the oldest that "
+        "has sent no complete headers; where there is none, it is refused with 503.",
+    )
     stall_seconds: float = Field(
         120.0,
         gt=0,

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from june_tts.http.connections import patient
 from june_tts.http.ending import Cut
 from june_tts.http.services import Services
 from june_tts.settings import Settings
@@ -39,6 +40,7 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         server_header=False,
+        http=patient(settings.max_connections, settings.header_seconds),
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
         ws="websockets-sansio",
         ws_max_size=settings.live_frame_bytes,
