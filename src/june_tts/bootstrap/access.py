@@ -62,14 +62,11 @@ async def access_of(
     return AccessControl(keys, meter, desk, audit, metrics.access, hosts, origins)
 
 
-async def reload_access(access: AccessControl, settings: Settings) -> None:
-    """Take keys and limits of these settings, and read the keys of the database anew."""
+def reload_access(access: AccessControl, settings: Settings) -> None:
+    """Take keys and limits of these settings, and have the keys of the database read anew."""
     access.keys.give(_given(settings))
+    access.keys.doubt()
     access.meter.defaults = limits_of(settings)
-    try:
-        await access.keys.refresh(all=True)
-    except StoreUnavailable as gone:
-        log.warning("keys cannot be read: those known go on working", reason=str(gone))
 
 
 def open_desk(keys: KeyStore, audit: AuditStore, shared: Shared | None) -> KeyDesk:

@@ -6,6 +6,7 @@ Whatever else has changed is named, and takes a restart. A part that is added ha
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from june_tts.bootstrap.access import reload_access
 from june_tts.bootstrap.admission import rules_of
 from june_tts.bootstrap.phrases import listed_in
 from june_tts.http.live_limits import LiveLimits
@@ -56,6 +57,11 @@ class Reloads:
 
 
 QUEUEING = ("max_streams", "queue", "queue_seconds", "queue_normal_seconds", "queue_batch_seconds")
+ACCESS = (
+    *("api_key", "service_auth_token", "requests_per_minute", "characters_per_minute"),
+    *("audio_seconds_per_minute", "key_streams", "characters_per_day", "characters_per_month"),
+    *("audio_seconds_per_day", "audio_seconds_per_month"),
+)
 SERVED = (
     *("stall_seconds", "live_idle_seconds", "live_turn_seconds", "live_waiting_chars"),
     *("live_contexts", "max_text_chars"),
@@ -68,6 +74,7 @@ def reloads_of(settings: Settings, services: Services) -> Reloads:
     reloads.add(QUEUEING, lambda new: services.admission.change(rules_of(new)))
     reloads.add(("live_sockets",), lambda new: services.sockets.change(new.live_sockets))
     reloads.add(("max_text_chars",), lambda new: services.synthesizer.limit_text(new.max_text_chars))
+    reloads.add(ACCESS, lambda new: reload_access(services.access, new), always=True)
     if book := services.book:
         reloads.add(("phrases_file",), lambda new: book.reload(listed_in(new)), always=True)
     return reloads

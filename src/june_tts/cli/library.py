@@ -11,9 +11,10 @@ from june_tts.models.embedded import joe
 from june_tts.models.files import PiperFiles
 from june_tts.models.kokoro import installed_voices, kokoro_languages, kokoro_name
 from june_tts.models.piper_dir import PiperDir
+from june_tts.service.audit import Audit
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
-from june_tts.store import open_store
+from june_tts.store import open_stores
 from june_tts.types import AudioChunk, Capabilities, Piece, Utterance, Voice
 
 
@@ -24,7 +25,8 @@ async def opened(settings: Settings) -> AsyncIterator[VoiceLibrary]:
     Raises:
         StoreUnavailable: it cannot be opened.
     """
-    store = await open_store(database_url(settings), settings.data_dir)
+    stores = await open_stores(database_url(settings), settings.data_dir)
+    store = stores.voices
     library = VoiceLibrary(
         store,
         _shelves(settings),
@@ -33,6 +35,8 @@ async def opened(settings: Settings) -> AsyncIterator[VoiceLibrary]:
         settings.aliases,
         CLONING_ENGINES,
         transcribes=settings.asr_model is not None,
+        audit=Audit(stores.audit),
+        require_consent=settings.require_consent,
     )
     try:
         yield library

@@ -14,6 +14,8 @@ COMMANDS = {
     "serve": "Serve speech until interrupted.",
     "say": "Speak a text: aloud, into a file or to standard output.",
     "voices": "List, add, show, remove, export and import voices.",
+    "keys": "Make, list, limit and revoke API keys.",
+    "audit": "Show who changed voices and keys, newest first.",
     "models": "List the models there are, and pull more.",
     "fish": "The Fish engine: its own API, as fish-speech serves it, and tools.",
     "config": "Show the settings in effect and where each came from.",

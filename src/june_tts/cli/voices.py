@@ -8,11 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from june_tts.cli.access import CALLER
 from june_tts.cli.archive import ArchiveReader, ArchiveWriter, Entry
 from june_tts.cli.library import opened
 from june_tts.cli.output import note, show_json, show_table, size
 from june_tts.errors import InvalidRequest, VoiceExists
 from june_tts.service.pictures import checked_picture
+from june_tts.service.terms import Terms, terms
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings, load
 from june_tts.telemetry import log
@@ -129,7 +131,8 @@ def _with_library(use: Callable[[VoiceLibrary], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with opened(settings) as library:
-            return await use(library)
+            with terms(Terms(caller=CALLER)):
+                return await use(library)
 
     return asyncio.run(run())
 

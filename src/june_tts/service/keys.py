@@ -60,6 +60,8 @@ class KeyRing:
         self._callers: dict[str, Caller] = {}
         self._seen = 0
         self._away = False
+        self._doubtful = False
+        self._asked = False
         self.give(given)
         metrics.watch_keys(lambda: len(self._keys))
 
@@ -71,9 +73,10 @@ class KeyRing:
 
     @property
     def asks(self) -> bool:
-        """Whether a key is asked for. Once there has been one, for ever: to revoke the last one must not
-        open the server to all."""
-        return bool(self._given or self._keys)
+        """Whether a key is asked for. Once there has been one, for ever: neither revoking the last one nor a
+        slip in new settings may open the server to all."""
+        self._asked = self._asked or bool(self._given or self._keys)
+        return self._asked
 
     def find(self, *sent: str) -> Caller:
         """The caller of the first key that is good, of those that were sent. Raises: Unauthorized."""
@@ -100,12 +103,21 @@ class KeyRing:
             raise Unauthorized(SAID[gone])
         return key.limits
 
-    async def refresh(self, *, all: bool = False) -> None:
-        """Read what changed; `all`: everything anew, as after a restored backup. Raises: StoreUnavailable."""
+    def doubt(self) -> None:
+        """Read every key anew with the next refresh: the database may be another one, out of a backup."""
+        self._doubtful = True
+
+    async def refresh(self) -> None:
+        """Read what changed. Raises: StoreUnavailable."""
         if self._store is None:
             return
-        found = await self._store.since(0 if all else self._seen)
-        if all:
+        doubtful, self._doubtful = self._doubtful, False
+        try:
+            found = await self._store.since(0 if doubtful else self._seen)
+        except StoreUnavailable:
+            self._doubtful |= doubtful
+            raise
+        if doubtful:
             self._keys, self._callers, self._seen = {}, {}, 0
         for key in found:
             if key.revision > self._seen:

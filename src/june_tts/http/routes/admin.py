@@ -50,7 +50,7 @@ class KeyBody(BaseModel):
     expires_in_seconds: int | None = Field(
         None, strict=True, ge=1, le=MOST_SECONDS, description="From now on; absent: it does not expire."
     )
-    limits: LimitsBody = Field(LimitsBody(), description="Where it differs from the server's defaults.")
+    limits: LimitsBody | None = Field(None, description="Where it differs from the server's defaults.")
 
 
 class ChangeBody(BaseModel):
@@ -71,7 +71,8 @@ async def add(body: KeyBody, given: Given) -> dict[str, Any]:
     """Make a key. It is in this reply and nowhere else."""
     ends = body.expires_in_seconds
     until = datetime.now(UTC) + timedelta(seconds=ends) if ends else None
-    made = await given.access.desk.make(body.name, body.scopes, body.limits.limits(), until)
+    limits = (body.limits or LimitsBody()).limits()
+    made = await given.access.desk.make(body.name, body.scopes, limits, until)
     return {"key": made.text, **key_json(made.key)}
 
 

@@ -84,6 +84,9 @@ async def add(
     type: Annotated[Literal["tts"], Form(description="What it is for.")] = "tts",
     train_mode: Annotated[Literal["fast"], Form(description="It can speak at once.")] = "fast",
     enhance_audio_quality: Annotated[bool, Form(description="No effect.")] = False,
+    consent: Annotated[
+        str | None, Form(description="How the speaker agreed; June's own, where the server requires it.")
+    ] = None,
 ) -> Response:
     """Make a voice of recordings. They are judged first."""
     words = _words(texts or (), len(voices))
@@ -92,7 +95,7 @@ async def add(
         if cover_image:
             card = replace(card, cover=checked_picture(await cover_image.read()))
         recordings = [await file.read() for file in voices]
-        kept = await given.library.clone(uuid4().hex, title, recordings, words, card=card)
+        kept = await given.library.clone(uuid4().hex, title, recordings, words, consent=consent, card=card)
     headers = {"X-Ignored-Parameters": "enhance_audio_quality"} if enhance_audio_quality else None
     return JSONResponse(cloned(kept, given.recorder.spoken).json(), 201, headers)
 

@@ -87,9 +87,13 @@ async def clone(
     file: Annotated[UploadFile, File(description="3 to 60 s of speech: WAV, MP3, FLAC, M4A, OGG or WebM.")],
     transcript: Annotated[str | None, Form(description="The words that are spoken in it.")] = None,
     language: Annotated[str | None, Form(description="BCP 47.")] = None,
+    consent: Annotated[
+        str | None, Form(description="How the speaker agreed; kept with who stated it, and when.")
+    ] = None,
 ) -> dict[str, Any]:
     """Add a voice from a recording. The recording is judged first, and the report is in the reply."""
-    kept = await given.library.clone(voice_id, voice_name, await file.read(), transcript, language)
+    audio = await file.read()
+    kept = await given.library.clone(voice_id, voice_name, audio, transcript, language, consent=consent)
     return {"status": "success", "voice_name": kept.name, **cloned_json(kept)}
 
 
@@ -154,6 +158,9 @@ def cloned_json(kept: ClonedVoice) -> dict[str, Any]:
         "transcript": kept.transcript,
         "language": kept.language,
         "report": asdict(kept.report) if kept.report else None,
+        "consent": kept.consent,
+        "consent_by": kept.consent_by,
+        "consent_at": kept.consent_at.isoformat() if kept.consent_at else None,
         "created_at": kept.created_at.isoformat(),
         "updated_at": kept.updated_at.isoformat(),
     }

@@ -90,7 +90,7 @@ export class CloneForm extends EventTarget {
     form.set("voice_id", byId("clone-id").value);
     form.set("voice_name", byId("clone-name").value);
     if (this.#take) form.set("file", this.#take, this.#take.name);
-    for (const name of ["transcript", "language"]) {
+    for (const name of ["transcript", "language", "consent"]) {
       const value = byId(`clone-${name}`).value.trim();
       if (value) form.set(name, value);
     }
@@ -110,7 +110,7 @@ export class CloneForm extends EventTarget {
   }
 
   #refused(error) {
-    const ids = { voice_id: "clone-id", voice_name: "clone-name", file: "file", transcript: "clone-transcript", language: "clone-language" };
+    const ids = { voice_id: "clone-id", voice_name: "clone-name", file: "file", transcript: "clone-transcript", language: "clone-language", consent: "clone-consent" };
     const field = byId(ids[error.param] ?? "");
     field?.setAttribute("aria-invalid", "true");
     field?.closest("details")?.setAttribute("open", "");
