@@ -49,7 +49,7 @@ FISH_AUDIO = Usual("mp3", streaming=True)
 FISH_SPEECH = Usual("wav", streaming=False)
 
 
-def usual(request: HTTPConnection) -> Usual:
+async def usual(request: HTTPConnection) -> Usual:
     """The dependency: Fish Audio's ways, or fish-speech's where the server is there in its place."""
     found: Usual = request.app.state.fish_usual
     return found

@@ -16,6 +16,7 @@ from june_tts.ports import Engine, References, VoiceCodec, VoiceStore
 from june_tts.service.admission import Admission, Places
 from june_tts.service.batch import Batches
 from june_tts.service.health import Health
+from june_tts.service.jobs import Jobs
 from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrases import Phrases
 from june_tts.service.synthesis import Synthesizer
@@ -67,6 +68,8 @@ class Services:
     """How often each voice was spoken; None where there is no library."""
     codec: VoiceCodec | None = None
     """Of the engine that speaks in codes, where there is one."""
+    jobs: Jobs | None = None
+    """None where there is no database to keep them."""
     utterances: Utterances | None = None
     """In rooms; None where LiveKit is not configured."""
     traces: Traces = field(default_factory=NoTraces)
@@ -82,13 +85,15 @@ class Services:
     """Wall clock, seconds since 1970."""
 
 
-def services(request: HTTPConnection) -> Services:
+# Both are coroutines though they wait for nothing: FastAPI has plain functions run in a thread, which costs
+# every request half a millisecond, and more where engines work.
+async def services(request: HTTPConnection) -> Services:
     """The dependency that every route takes."""
     found: Services = request.app.state.services
     return found
 
 
-def request_id(request: HTTPConnection) -> str:
+async def request_id(request: HTTPConnection) -> str:
     """The id that the middleware gave this request."""
     found: str = request.state.request_id
     return found

@@ -14,7 +14,7 @@ from tests.live_server import becomes
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.service.phrases import PhraseRules
-from june_tts.types import NewVoice
+from june_tts.types import KeyLimits, NewVoice
 
 pytestmark = pytest.mark.unit
 
@@ -289,3 +289,22 @@ async def test_the_least_asked_for_makes_room_and_what_was_asked_once_does_not_t
             await cached(server, 2, input=f"Said more than once, number {number}.")
         assert await cached(server, 1, input="The first one.") == [None]
         assert metric(server, "tts_phrase_bytes") <= 60_000
+
+
+async def test_a_text_that_is_too_long_by_now_is_refused() -> None:
+    async with fake_server() as server:
+        await cached(server)
+        server.services.synthesizer.limit_text(len(TEXT) - 1)
+        reply = await speak(server)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (413, "text_too_long")
+
+
+async def test_who_has_had_his_share_is_refused_what_is_there_too() -> None:
+    limits = KeyLimits(characters_per_day=4 * len(TEXT))
+    async with fake_server(api_key="secret", limits_of_keys=limits) as server:
+        server.http.headers["authorization"] = "Bearer secret"
+        made = await server.http.post("/api/admin/keys", json={"name": "x", "scopes": ["speak"]})
+        server.http.headers["authorization"] = f"Bearer {made.json()['key']}"
+        replies = [await speak(server) for _ in range(5)]
+    assert [reply.status_code for reply in replies] == [200] * 4 + [429]
+    assert replies[3].headers["x-june-cache"] == "hit"
