@@ -10,6 +10,10 @@ IMPATIENT_SHARE = 0.25
 """How long one of a crowd may wait, of the seconds to an unloaded engine's first audio: so little that nobody
 hears the difference, and enough that no place stays empty for want of one who waits."""
 
+PRUDENCE = 1.5
+"""How much longer than by the pace a wait is taken to be. Places do not become free evenly: of those for whom
+there is just time enough in the mean, every third would wait in vain."""
+
 
 class EngineLoad:
     def __init__(self, rules: AdmissionRules) -> None:
@@ -75,12 +79,15 @@ class EngineLoad:
         return min(usual, IMPATIENT_SHARE * unloaded) if self._crowd.has(ask.terms.caller, now) else usual
 
     def wait(self, ahead: int, now: float) -> float:
-        """Seconds until one with so many before it may begin, by the pace; 0 where nothing is known yet."""
+        """Seconds until one with so many before it may begin, by the pace; 0 where nothing is known yet.
+
+        Prudently: whoever is let into the queue should not be sent away later.
+        """
         interval = self.pace.interval(self.learned.playing.value, now) or 0.0
         places = self.active + ahead + 1 - self.learned.playing.value
         begun = self.learned.beginning.value
         turns = self._beginning + ahead + 1 - begun
-        return max(0.0, places * interval, turns * (self.learned.first or 0.0) / begun)
+        return PRUDENCE * max(0.0, places * interval, turns * (self.learned.first or 0.0) / begun)
 
     def retry_after(self, ahead: int, now: float) -> float:
         return self.pace.retry_after(self.wait(ahead, now), self.learned.playing.value, now)
