@@ -79,6 +79,24 @@ class UtteranceNotFound(InvalidRequest):
     code = "utterance_not_found"
 
 
+class JobNotFound(InvalidRequest):
+    """No job has this id, or it ended too long ago."""
+
+    code = "job_not_found"
+
+
+class JobUnfinished(InvalidRequest):
+    """The job has no audio: it has not ended yet, or not well."""
+
+    code = "job_unfinished"
+
+
+class RangeNotSatisfiable(InvalidRequest):
+    """The audio does not have these bytes."""
+
+    code = "range_not_satisfiable"
+
+
 class InvalidRecording(InvalidRequest):
     """The recording cannot be used as a voice."""
 

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from june_tts.jobs import Failure, HeldJob, Hold, Job, JobPiece, JobState, NewJob
 from june_tts.types import (
     ApiKey,
     AudioChunk,
@@ -178,8 +179,8 @@ class PhraseMemory(Protocol):
         """
         ...
 
-    def forget(self, voice_id: str) -> None:
-        """Drop what this voice speaks."""
+    def forget(self, voice_id: str) -> bool:
+        """Drop what this voice speaks. Returns: whether there was anything."""
         ...
 
     def unpin(self, but: Collection[bytes]) -> None:
@@ -200,6 +201,77 @@ class SharedPhrases(Protocol):
 
     async def forget(self, voice_id: str) -> bool:
         """Drop what this voice speaks. Returns: whether it is done."""
+        ...
+
+
+class JobStore(Protocol):
+    """Keeps jobs. Every call may raise StoreUnavailable, and then may have been carried out all the same."""
+
+    async def add(self, job: NewJob, waiting: int) -> Job:
+        """Keep a job durably before returning. Raises: Overloaded, where its owner has so many open ones."""
+        ...
+
+    async def get(self, job_id: str) -> Job:
+        """Raises: JobNotFound."""
+        ...
+
+    async def list(
+        self, owner: str | None, states: Sequence[JobState], before: str | None, count: int
+    ) -> Sequence[Job]:
+        """The newest first, those older than the job `before`; of everybody where `owner` is None.
+
+        Raises:
+            JobNotFound: `before` is none.
+        """
+        ...
+
+    async def cancel(self, job_id: str) -> Job:
+        """End it, unless it has ended. Raises: JobNotFound."""
+        ...
+
+    async def remove(self, job_id: str) -> None:
+        """End it and forget it; its audio is deleted by `sweep`. Raises: JobNotFound."""
+        ...
+
+    async def audio(self, job_id: str, number: int) -> bytes:
+        """A block of a finished job's result. Raises: JobNotFound."""
+        ...
+
+    async def claim(self, runner: str, seconds: float) -> HeldJob | None:
+        """A job to work on, if there is one: nobody else gets it until `seconds` after the runner's last word."""
+        ...
+
+    async def release(self, hold: Hold) -> None:
+        """Give it back unfinished, if it is still the holder's."""
+        ...
+
+    # Each of these is the holder's word that it goes on, and raises JobLost where the job is no longer its own.
+
+    async def renew(self, hold: Hold) -> None: ...
+
+    async def keep_piece(self, hold: Hold, piece: JobPiece) -> Job:
+        """Keep the next piece durably before returning. JobLost also where it is kept already."""
+        ...
+
+    async def piece(self, hold: Hold, number: int) -> bytes:
+        """The samples of a piece, as they were kept."""
+        ...
+
+    async def keep_audio(self, hold: Hold, number: int, data: bytes) -> None:
+        """Keep a block of the result: BLOCK_BYTES, the last one fewer. Any order, any number of times."""
+        ...
+
+    async def finish(self, hold: Hold, first: bytes, blocks: int, audio_bytes: int) -> Job:
+        """Keep the first block, and with it the whole result; the job is done."""
+        ...
+
+    async def fail(self, hold: Hold, failure: Failure) -> Job: ...
+
+    async def sweep(self, kept: int, seconds: float) -> bool:
+        """Forget what ended longer ago, and each owner's oldest beyond `kept`; delete what nobody needs.
+
+        Little by little: true where there may be more to delete.
+        """
         ...
 
 

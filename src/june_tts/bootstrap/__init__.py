@@ -13,6 +13,7 @@ from june_tts.bootstrap.admission import admission_of
 from june_tts.bootstrap.batch import batches_of
 from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
+from june_tts.bootstrap.jobs import jobs_of
 from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.phrases import book_of, phrases_of
 from june_tts.bootstrap.reloading import live_limits, reloads_of
@@ -85,6 +86,7 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         gc.collect()
         gc.freeze()
         services = _services(settings, metrics, shared, access, library, store, uses, engines, stack, link)
+        services = replace(services, jobs=jobs_of(settings, services, stores.jobs, stack))
         services = replace(services, reloads=reloads_of(settings, services))
         yield replace(services, utterances=utterances_of(settings, services, stack))
 

@@ -16,8 +16,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 UPLOADS = (
     *("/api/voices/clone", "/v1/audio/voices"),
     *("/v1/tts", "/v1/vqgan/encode", "/v1/vqgan/decode", "/v1/references/add", "/model"),
+    "/v1/jobs",
 )
-"""Paths whose bodies may have recordings in them."""
+"""Paths whose bodies may have recordings in them, or a book."""
 BELOW = "/model/"
 """Paths below may have pictures in them."""
 CALLS = ("http", "websocket")

@@ -75,13 +75,16 @@ class Synthesizer:
         """Of the engine that would speak it. Raises: VoiceNotFound, CannotClone, StoreUnavailable."""
         return self._voices.engine_for(await self._voice(request)).capabilities()
 
-    async def check(self, request: SpeechRequest) -> Voice:
+    async def check(self, request: SpeechRequest, longest: int | None = None) -> Voice:
         """Refuse now what `stream` would refuse for what it is, not for want of a place.
+
+        Args:
+            longest: text in characters, where it is to be spoken in parts.
 
         Returns: the voice that would speak it.
         """
         with self._refusals():
-            self._check(request.text, len(request.text))
+            self._check(request.text, len(request.text), longest)
             order = await self._order(request)
             self._pieces(request, order)
         return order.utterance.voice
@@ -249,18 +252,15 @@ class Synthesizer:
             self._recorder.refused(refusal.code)
             raise
 
-    def _check(self, text: str, characters: int) -> None:
-        rules.check_length(characters, self._max_text_chars)
+    def _check(self, text: str, characters: int, longest: int | None = None) -> None:
+        rules.check_length(characters, longest or self._max_text_chars)
         self._check_text(text)
 
     def _pieces(self, request: SpeechRequest, order: Settled) -> Iterator[Piece]:
         cut = self._speakable if request.normalize else self._verbatim
-        pieces = cut(
-            request.text,
-            order.utterance.language,
-            first_chars=order.able.first_piece_chars,
-            piece_chars=rules.longest_piece(request, order.able),
-        )
+        longest = rules.longest_piece(request, order.able)
+        first = longest if request.unhurried else order.able.first_piece_chars
+        pieces = cut(request.text, order.utterance.language, first_chars=first, piece_chars=longest)
         first = next(pieces, None)
         if first is None:
             raise NothingToSpeak(

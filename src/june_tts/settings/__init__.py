@@ -22,6 +22,7 @@ from june_tts.settings.batch import Batch
 from june_tts.settings.fake import Fake
 from june_tts.settings.fish import Fish
 from june_tts.settings.hub import Hub
+from june_tts.settings.jobs import Jobs
 from june_tts.settings.library import Library
 from june_tts.settings.limits import Limits
 from june_tts.settings.logs import Logs
@@ -31,9 +32,9 @@ from june_tts.settings.rooms import Rooms
 from june_tts.settings.serving import Serving
 from june_tts.settings.sharing import Sharing
 from june_tts.settings.speech import Speech
+from june_tts.settings.voice_cache import VoiceCache
 from june_tts.settings.watching import Watching
 from june_tts.settings.workers import Workers
-from june_tts.settings.voice_cache import VoiceCache
 
 OPENAI_VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
@@ -61,6 +62,7 @@ class Settings(
     Fake,
     Fish,
     Hub,
+    Jobs,
     Batch,
     Limits,
     Queueing,

@@ -11,10 +11,11 @@ from alembic.util import CommandError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from june_tts.errors import StoreUnavailable
-from june_tts.ports import AuditStore, KeyStore, UsageStore, VoiceStore, VoiceUseStore
+from june_tts.ports import AuditStore, JobStore, KeyStore, UsageStore, VoiceStore, VoiceUseStore
 from june_tts.store.audit import SqlAuditStore
 from june_tts.store.database import Limits, postgres_engine, sqlite_engine
 from june_tts.store.faults import DRIVER_ERRORS, name_of, root_of
+from june_tts.store.jobs import SqlJobStore
 from june_tts.store.keys import SqlKeyStore
 from june_tts.store.migrate import migrate
 from june_tts.store.sql import SqlVoiceStore
@@ -33,6 +34,7 @@ class Stores:
     keys: KeyStore
     audit: AuditStore
     usage: UsageStore
+    jobs: JobStore
     voice_uses: VoiceUseStore
     name: str
     """Names the database: the same for every replica."""
@@ -71,6 +73,7 @@ async def _stores(engine: AsyncEngine) -> Stores:
         SqlKeyStore(engine),
         SqlAuditStore(engine),
         SqlUsageStore(engine),
+        SqlJobStore(engine),
         SqlVoiceUses(engine),
         await library_name(engine),
     )

@@ -47,14 +47,22 @@ def blocks(text: str) -> Iterator[Block]:
             yield Block("", "paragraph" if text.find("\n", start, heard) >= 0 else "space")
             start = heard
             continue
-        cut, border = last_border(text[start : start + size])
-        if not cut:
-            cut, border = hard_cut(text[start : start + size + 1], size), "hard"
-        # the window may have ended within the blank lines
-        gap = _BLANK_LINE.match(text, start + cut)
-        yield Block(text[start : start + cut], "paragraph" if gap else border)
-        start, size = gap.end() if gap else start + cut, LATER
+        stop, following, border = cut_at(text, start, size)
+        yield Block(text[start:stop], border)
+        start, size = following, LATER
     yield Block(text[start:], "end")
+
+
+def cut_at(text: str, start: int, size: int) -> tuple[int, int, Border]:
+    """Where a stretch of up to `size` characters ends, where the next one begins, and what is between."""
+    if start + size >= len(text):
+        return len(text), len(text), "end"
+    cut, border = last_border(text[start : start + size])
+    if not cut:
+        cut, border = hard_cut(text[start : start + size + 1], size), "hard"
+    # the window may have ended within the blank lines
+    gap = _BLANK_LINE.match(text, start + cut)
+    return (start + cut, gap.end(), "paragraph") if gap else (start + cut, start + cut, border)
 
 
 def last_border(window: str) -> tuple[int, Border]:

@@ -225,9 +225,10 @@ async def test_a_stopping_server_begins_no_batch() -> None:
 
 async def test_closing_the_results_leaves_nothing_running() -> None:
     async with fake_server(FakeEngine(step_seconds=0.01)) as server:
+        before = asyncio.all_tasks()
         items = [BatchItem(str(n), SpeechRequest(str(n), "word " * 30, "fake"), "pcm") for n in range(6)]
         results = server.services.batches.speak(items)
         assert (await anext(results)).error is None
         await results.aclose()
         assert not server.engine.speaking
-        assert len(asyncio.all_tasks()) == 1
+        assert asyncio.all_tasks() == before

@@ -106,6 +106,42 @@ BATCH_REPLY: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_JOB_FAILURE = {
+    "anyOf": [
+        {"type": "object", "properties": {name: {} for name in ("code", "message", "param", "retryable")}},
+        {"type": "null"},
+    ]
+}
+_JOB = {
+    "type": "object",
+    "description": "A job, and how far it has come",
+    "properties": {
+        **{name: {"type": "string"} for name in ("id", "voice_id", "audio_format", "created_at")},
+        "state": {"enum": ["queued", "running", "done", "failed", "cancelled"]},
+        **{name: {"type": ["string", "null"]} for name in ("title", "started_at", "ended_at", "kept_until")},
+        **{name: {"type": "integer"} for name in ("characters", "characters_spoken", "pieces")},
+        **{name: {"type": ["integer", "null"]} for name in ("sample_rate", "audio_bytes")},
+        **{name: {"type": "number"} for name in ("progress", "audio_duration_seconds")},
+        "error": _JOB_FAILURE,
+    },
+}
+_JOB_CONTENT = {"application/json": {"schema": _JOB}}
+
+JOB_REPLY: dict[int | str, dict[str, Any]] = {200: {"description": "The job", "content": _JOB_CONTENT}}
+MADE_JOB: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "It is kept, and spoken when its turn comes",
+        "content": _JOB_CONTENT,
+        "headers": {"Location": {"schema": {"type": "string"}, "description": "Where to ask for it"}},
+    }
+}
+_STORED = {media: _BINARY for media in MEDIA_TYPES.values()}
+JOB_AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The audio", "content": _STORED},
+    206: {"description": "The bytes that `Range` asks for", "content": _STORED},
+    304: {"description": "The client has it already: `If-None-Match`"},
+}
+
 _SNAPSHOT = {
     "type": "object",
     "description": "One event; its data is JSON with `audio_base64`, `content`, `chunk_seq`, "
@@ -128,8 +164,9 @@ _MEANINGS = {
     404: "No such voice, model or utterance",
     405: "The path has no such method; see `Allow`",
     408: "The body did not arrive in time",
-    409: "The id is taken",
+    409: "The id is taken, or there is no audio yet",
     413: "The text or the body is too large",
+    416: "The audio does not have these bytes",
     415: "The content type is not the one expected",
     422: "The engine of this voice cannot do what was asked",
     429: "A rate or a quota of the API key is used up; see `Retry-After`",
@@ -170,6 +207,7 @@ _ELEVENLABS = _error({"detail": _error({"status": _TEXT, "message": _TEXT, "para
 _ANYWHERE = (401, 405, 500)
 SPEECH = (400, 404, 408, 413, 415, 422, 502, 503)
 BATCH = (400, 408, 413, 415, 503)
+JOB = (400, 404, 408, 413, 415, 422, 503)
 UPLOAD = (400, 408, 409, 413, 415, 503)
 STOP = (400, 404, 408, 413, 415, 503)
 REMOVAL = (403, 404, 408, 413, 503)
