@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from june_tts.http.services import Services
+from june_tts.http.warmup import warm_up
 from june_tts.settings import Settings
 from june_tts.workers.reloading import Reloading
 from june_tts.workers.server import Server, server_config
@@ -20,5 +21,6 @@ async def serve_app(
     """Serve until interrupted; at SIGHUP, settings are `read` again. That may raise SettingsError."""
     server = Server(server_config(app, settings), services, settings.drain_seconds)
     reloading = Reloading(app, services, server)
+    await warm_up(app, services.engines)
     server.reload = lambda: reloading.again(read)
     await server.serve([listener])

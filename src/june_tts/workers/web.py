@@ -11,6 +11,7 @@ from june_tts.bootstrap import running
 from june_tts.engine.host_link import HostLink, HostPatience
 from june_tts.http.app import create_app
 from june_tts.http.services import Services
+from june_tts.http.warmup import warm_up
 from june_tts.settings import Settings
 from june_tts.workers.asking import Asking
 from june_tts.workers.control import Control, Line
@@ -42,6 +43,7 @@ async def _serve(control: Control, orders: Orders, services: Services, asking: A
     app = create_app(services)
     server = Server(server_config(app, settings), services, settings.drain_seconds, signals=False)
     reloading = Reloading(app, services, server, tells=orders.name == "0")
+    await warm_up(app, services.engines)
     listener = socket.socket(fileno=orders.listener)
     serving = asyncio.create_task(server.serve([listener]))
     listening = asyncio.create_task(server.listening.wait())
