@@ -102,6 +102,9 @@ async def ask(server: FakeServer, name: str) -> httpx.Response:
     if "{utterance_id}" in path:
         said = await server.http.post("/api/tts/synthesize", json={"text": "Hello.", "room_name": "lobby"})
         path = path.replace("{utterance_id}", said.json()["utterance_id"])
+    if "{job_id}" in path:
+        made = await server.http.post("/v1/jobs", json={"text": "Hello."})
+        path = path.replace("{job_id}", made.json()["id"])
     return await server.http.request(method, path)
 
 
