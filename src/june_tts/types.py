@@ -514,6 +514,8 @@ class Order:
     """Taken with the need, as much of it as there is."""
     known: float = 0.0
     """Of a day or month: what is known to be used. A ledger that knows nothing begins from there."""
+    certain: bool = False
+    """So much is used at least, though the ledger says less: it was away, and may have forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

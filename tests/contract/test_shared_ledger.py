@@ -39,6 +39,7 @@ def drawn(draw: random.Random) -> list[Order]:
             need=draw.choice((0.0, 1.0, draw.uniform(0.001, 12))),
             want=draw.choice((0.0, draw.uniform(0, 30))),
             known=draw.choice((0.0, 30.0)),
+            certain=draw.random() < 0.1,
         )
         for budget in draw.sample(BUDGETS, draw.randint(1, len(BUDGETS)))
     ]

@@ -66,4 +66,6 @@ class MemoryLedger:
         if budget.window == "minute":
             return max(0.0, self._full_at.get((key_id, budget.name), now) - now) * budget.limit / MINUTE
         window, used = self._used.get((key_id, budget.name), ("", 0.0))
-        return used if window == budget.period(today) else order.known
+        if window != budget.period(today):
+            return order.known
+        return max(used, order.known) if order.certain else used

@@ -19,7 +19,7 @@ if not now then
   local time = redis.call('TIME')
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
-local width, orders, fits = 7, {}, true
+local width, orders, fits = 8, {}, true
 for i, key in ipairs(KEYS) do
   local order = {}
   for j = 1, width do order[j] = tonumber(ARGV[1 + (i - 1) * width + j]) end
@@ -30,6 +30,7 @@ for i, key in ipairs(KEYS) do
     used = math.max(0, (kept or now) - now) * limit / 60
   else
     used = kept or known
+    if order[8] == 1 then used = math.max(used, known) end
   end
   used = math.max(0, used + charge)
   local wait = 0
@@ -113,7 +114,7 @@ class SharedLedger:
             budget = order.budget
             minute = int(budget.window == "minute")
             args += [minute, budget.limit, order.charge, order.need, order.want, order.known]
-            args.append(budget.rest(today))
+            args += [budget.rest(today), int(order.certain)]
         answer = await self._run(_TAKE, keys, args)
         if answer is None:
             return None

@@ -6,8 +6,8 @@ request, fast ones ask seldom.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from june_tts.types import Budget, BudgetKind, BudgetWindow, Grant, KeyLimits, Order
 
@@ -51,6 +51,8 @@ class Lease:
     renewed: float = float("-inf")
     owed: float = 0.0
     """Taken of the day or month while the shared ledger was away."""
+    alone: bool = False
+    """It has been away since it last answered, and may come back without its memory."""
     refused_until: float = float("-inf")
     refused_need: float = 0.0
     fits_at: float = 0.0
@@ -60,17 +62,25 @@ class Lease:
         """Whether a ledger has been asked."""
         return self.renewed > float("-inf")
 
+    def repay(self, period: str) -> Order:
+        """What brings it to nothing."""
+        return self._known(Order(self.budget, charge=-self.balance), period)
+
+    def _known(self, order: Order, period: str) -> Order:
+        known = self.known if self.period == period else 0.0
+        return replace(order, known=known, certain=self.alone)
+
     def order(self, need: float, now: float, period: str) -> Order:
         """What to ask the ledger for, so that `need` can be spent; now, by the monotonic clock."""
         quick = now - self.renewed < QUICK_SECONDS
         self.lot = min(max(2 * self.lot, need, 1.0), LOT * self.budget.limit) if quick else 0.0
-        return Order(
+        order = Order(
             self.budget,
             charge=max(0.0, -self.balance),
             need=max(SOME, need - max(0.0, self.balance)),
             want=self.lot,
-            known=self.known if self.period == period else 0.0,
         )
+        return self._known(order, period)
 
     def settle(self, order: Order, grant: Grant, now: float) -> None:
         """Take what the ledger gave for that order."""
@@ -82,7 +92,8 @@ class Lease:
 
     def learn(self, left: float, period: str) -> None:
         """The shared ledger says what is left of it, and knows what was owed."""
-        self.period, self.known, self.owed = period, max(0.0, self.budget.limit - left), 0.0
+        self.period, self.known = period, max(0.0, self.budget.limit - left)
+        self.owed, self.alone = 0.0, False
 
     def refused(self, need: float, now: float) -> bool:
         """Whether it is known without asking that this need does not fit."""
@@ -146,8 +157,3 @@ def covered(needs: Iterable[tuple[Lease, float]]) -> bool:
 def spend(needs: Iterable[tuple[Lease, float]]) -> None:
     for lease, need in needs:
         lease.balance -= need
-
-
-def repaid(leases: Sequence[Lease]) -> list[Order]:
-    """Orders that bring these leases to nothing."""
-    return [Order(lease.budget, charge=-lease.balance) for lease in leases]

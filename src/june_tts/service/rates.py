@@ -9,7 +9,7 @@ from datetime import datetime
 
 from june_tts.errors import RateLimited
 from june_tts.ports import Ledger, LocalLedger
-from june_tts.service.account import Account, Lease, budgets, covered, repaid, spend
+from june_tts.service.account import Account, Lease, budgets, covered, spend
 from june_tts.service.charge import AccountCharge
 from june_tts.service.places import Places
 from june_tts.service.terms import current_terms
@@ -202,6 +202,7 @@ class RateMeter:
             # a minute is over sooner than an outage
             if self._shared and lease.budget.window != "minute":
                 lease.owed += order.charge + grant.granted
+                lease.alone = True
         return grants
 
     def _refuse(self, lease: Lease, wait: float) -> None:
@@ -215,8 +216,8 @@ class RateMeter:
         if not account.unsettled(self._clock(), all=all):
             return
         async with account.lock:
-            leases = account.unsettled(self._clock(), all=all)
-            orders = repaid(leases)
+            leases, today = account.unsettled(self._clock(), all=all), self._today()
+            orders = [lease.repay(lease.budget.period(today)) for lease in leases]
             for lease in leases:
                 lease.balance = 0.0
             await self._take(account, leases, orders)

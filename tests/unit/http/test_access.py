@@ -28,7 +28,7 @@ async def speak(server: FakeServer, key: str | None, **headers: str) -> httpx.Re
 
 def failures(server: FakeServer) -> dict[str, float]:
     counter = server.services.metrics.access.failures
-    return {s.labels["reason"]: s.value for s in counter.collect()[0].samples if s.name.endswith("_total")}
+    return {s.labels["reason"]: s.value for s in [*counter.collect()][0].samples if s.name.endswith("_total")}
 
 
 async def test_a_server_without_keys_asks_for_none() -> None:
@@ -216,7 +216,7 @@ async def test_characters_and_audio_are_charged_and_then_refused() -> None:
         assert refused.status_code == 429
         assert "characters per day" in refused.json()["error"]["message"]
         heard = await key_for(server, "speak", limits=KeyLimits(audio_seconds_per_day=1))
-        statuses = []
+        statuses: list[int] = []
         while 429 not in statuses and len(statuses) < 20:
             statuses.append((await speak(server, heard)).status_code)
         assert statuses[0] == 200
