@@ -34,6 +34,8 @@ class PhraseMemory:
         self._seconds = seconds
         self._clock = clock
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._voices: dict[str, set[bytes]] = {}
+        """Keys by voice."""
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -55,11 +57,13 @@ class PhraseMemory:
         if not self._makes_room(kept.size):
             return False
         self._kept[key] = kept
+        self._voices.setdefault(voice_id, set()).add(key)
         self.bytes += kept.size
         return True
 
     def forget(self, voice_id: str) -> bool:
-        going = [key for key, kept in self._kept.items() if kept.voice_id == voice_id]
+        # by voice, not by a look at everything: ids that nobody has are forgotten as well
+        going = tuple(self._voices.get(voice_id, ()))
         for key in going:
             self._drop(key)
         return bool(going)
@@ -88,5 +92,10 @@ class PhraseMemory:
 
     def _drop(self, key: bytes) -> None:
         kept = self._kept.pop(key, None)
-        if kept is not None:
-            self.bytes -= kept.size
+        if kept is None:
+            return
+        self.bytes -= kept.size
+        spoken = self._voices[kept.voice_id]
+        spoken.discard(key)
+        if not spoken:
+            del self._voices[kept.voice_id]

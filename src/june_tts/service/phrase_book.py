@@ -38,6 +38,8 @@ class PhraseBook:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pinned: set[bytes] = set()
+        self._voices: set[str] = set()
+        """Whom the list names, by what name ever."""
         self._faults: dict[int, str] = {}
         """Lines that could not be spoken, and why: told once."""
 
@@ -59,7 +61,9 @@ class PhraseBook:
     def changed(self, voice_id: str) -> None:
         """A voice is another one now, or gone."""
         self._phrases.changed(voice_id)
-        self._changed.set()
+        # many ids come here that are no voice's: each would cost a look at the whole list
+        if voice_id in self._voices:
+            self._changed.set()
 
     async def close(self) -> None:
         if self._task:
@@ -81,7 +85,9 @@ class PhraseBook:
     async def _prepare(self) -> None:
         began, before = time.monotonic(), self._pinned
         self._pinned = set()
+        self._voices = {listed.request.voice_id for listed in self._listed}
         for listed in self._listed:
+            await asyncio.sleep(0)  # a long list that is all there would hold up the loop
             try:
                 await self._line(listed)
             except JuneError as refusal:
@@ -98,6 +104,8 @@ class PhraseBook:
         missing: list[tuple[Coding, Found]] = []
         for coding in listed.codings:
             found = await self._phrases.prepared(order(listed.request, coding.name))
+            if found.settled is not None:
+                self._voices.add(found.settled.utterance.voice.id)
             if found.phrase is None:
                 missing.append((coding, found))
             else:

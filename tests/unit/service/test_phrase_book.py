@@ -1,5 +1,6 @@
 """The phrases of a list are at hand: from the start, after a voice has changed, with another list."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from june_tts.engine.fake import FakeEngine
 from june_tts.errors import EngineFailed
 from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrase_list import read_list
+from june_tts.types import Capabilities
 
 pytestmark = pytest.mark.unit
 
@@ -110,3 +112,23 @@ async def test_what_has_no_room_is_told_and_the_rest_is_kept() -> None:
             await becomes(lambda: any(one["event"] == "a listed phrase is not ready" for one in logs))
             await becomes(lambda: given.pinned == 1)
     assert [one["line"] for one in logs if one["event"] == "a listed phrase is not ready"] == [2]
+
+
+async def test_voices_that_are_not_listed_cost_no_look_at_the_list() -> None:
+    looks = 0
+
+    class Counted(FakeEngine):
+        def capabilities(self) -> Capabilities:
+            nonlocal looks
+            looks += 1
+            return super().capabilities()
+
+    async with fake_server(Counted()) as server, book(server, "Hello.") as given:
+        await becomes(lambda: given.pinned == 3)
+        before = looks
+        for number in range(100):
+            given.changed(f"nobody-{number}")
+            await asyncio.sleep(0)
+        assert looks == before
+        given.changed("fake")
+        await becomes(lambda: looks > before)
