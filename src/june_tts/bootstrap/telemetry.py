@@ -63,6 +63,7 @@ def health_of(
     behind = store.behind if isinstance(store, CachedVoices) else store
     if isinstance(behind, SqlVoiceStore):
         metrics.database.watch_pool(lambda: behind.connections[0], lambda: behind.connections[1])
+        behind.on_given_up(metrics.links.openings.labels("database").inc)
     return health
 
 

@@ -1,10 +1,12 @@
 """The voice library for the command line: the same rules as the server's, without loading a model."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from june_tts.audio.judge import judge
 from june_tts.bootstrap import CLONING_ENGINES, database_url
+from june_tts.bootstrap.sharing import shared_of
+from june_tts.bootstrap.voices import cached_voices
 from june_tts.engine.fake import FakeEngine
 from june_tts.errors import EngineFailed, ModelUnavailable
 from june_tts.models.embedded import joe
@@ -15,6 +17,7 @@ from june_tts.service.audit import Audit
 from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
 from june_tts.store import open_stores
+from june_tts.telemetry.metrics import Metrics
 from june_tts.types import AudioChunk, Capabilities, Piece, Utterance, Voice
 
 
@@ -24,25 +27,26 @@ async def opened(settings: Settings) -> AsyncIterator[VoiceLibrary]:
 
     Raises:
         StoreUnavailable: it cannot be opened.
+        SettingsError: REDIS_URL cannot be read.
     """
-    stores = await open_stores(database_url(settings), settings.data_dir)
-    store = stores.voices
-    library = VoiceLibrary(
-        store,
-        _shelves(settings),
-        judge,
-        settings.default_voice,
-        settings.aliases,
-        CLONING_ENGINES,
-        transcribes=settings.asr_model is not None,
-        audit=Audit(stores.audit),
-        require_consent=settings.require_consent,
-    )
-    try:
+    async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        # where there is a Redis, the servers are told of what changes here
+        shared = await shared_of(settings, metrics, stack)
+        stores = await open_stores(database_url(settings), settings.data_dir)
+        library = VoiceLibrary(
+            cached_voices(settings, stores, shared, metrics, stack),
+            _shelves(settings),
+            judge,
+            settings.default_voice,
+            settings.aliases,
+            CLONING_ENGINES,
+            transcribes=settings.asr_model is not None,
+            audit=Audit(stores.audit),
+            require_consent=settings.require_consent,
+        )
+        stack.callback(library.close)
         yield library
-    finally:
-        library.close()
-        await store.close()
 
 
 class _Shelf:

@@ -26,6 +26,8 @@ class Breaker:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.told: Callable[[], None] = lambda: None
+        """Called each time that calls begin to be refused."""
         self._failures = 0
         self._open_since: float | None = None
         self._try_at = 0.0
@@ -60,6 +62,7 @@ class Breaker:
         self._try_at = self._clock() + PAUSE_SECONDS
         if self._open_since is None and self._failures >= FAILURES:
             self._open_since = self._clock()
+            self.told()
             log.error("database does not answer in time: calls are refused until it does", reason=why)
 
     def left(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 from june_tts.errors import VoiceNotFound
 from june_tts.store import rows
 from june_tts.store.faults import wrapped
+from june_tts.store.guarded import GuardedEngine
 from june_tts.store.schema import descriptions, voice_codes, voice_uses, voices
 from june_tts.types import ClonedVoice, NewVoice, Picture, VoiceCard, VoiceCodes
 
@@ -115,6 +116,11 @@ class SqlVoiceStore:
         )
         async with self._transaction() as connection:
             await connection.execute(upsert)
+
+    def on_given_up(self, told: Callable[[], None]) -> None:
+        """Have `told` called each time that the database is given up for away."""
+        if isinstance(self._engine, GuardedEngine):
+            self._engine.breaker.told = told
 
     async def ping(self) -> None:
         async with self._transaction() as connection:
