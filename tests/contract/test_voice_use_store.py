@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from tests.contract.voices import new_voice
 
-from june_tts.store import Stores, open_stores
+from june_tts.errors import StoreUnavailable
+from june_tts.store import Limits, Stores, open_stores
+from june_tts.store.sql import SqlVoiceStore
 
 pytestmark = pytest.mark.contract
 
@@ -60,3 +63,22 @@ async def test_replicas_agree_on_the_name_of_their_library_and_others_have_anoth
     elsewhere = await open_stores(None, tmp_path / "elsewhere")
     assert replicas[0].name == replicas[1].name != elsewhere.name
     await elsewhere.voices.close()
+
+
+async def test_it_is_told_once_when_postgres_answers_too_late_again_and_again(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    stores = await open_stores(postgres_url, tmp_path, Limits(connect=1.0, statement=0.4))
+    assert isinstance(stores.voices, SqlVoiceStore)
+    told: list[None] = []
+    stores.voices.on_given_up(lambda: told.append(None))
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():
+        await other.execute("LOCK TABLE tts_voice_uses IN ACCESS EXCLUSIVE MODE")
+        for _ in range(2):
+            calls = (stores.voice_uses.all() for _ in range(4))
+            found = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(one) for one in found} == {StoreUnavailable}
+    assert len(told) == 1
+    await other.close()
+    await stores.voices.close()
