@@ -1,8 +1,9 @@
 """Plain values that cross package borders. No torch, no web framework, no database row, no I/O."""
 
+from calendar import monthrange
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import numpy as np
@@ -488,17 +489,18 @@ class Budget:
 
     def period(self, now: datetime) -> str:
         """Names the day or month: `2026-11-22`, `2026-11`; empty for a minute, which has no beginning."""
-        return {"minute": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[self.window]
+        if self.window == "minute":
+            return ""
+        return now.isoformat()[: len("2026-11-22" if self.window == "day" else "2026-11")]
 
     def rest(self, now: datetime) -> float:
         """Seconds until the day or month ends; 0 for a minute."""
         if self.window == "minute":
             return 0.0
-        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        if self.window == "day":
-            return (today + timedelta(days=1) - now).total_seconds()
-        # 32 days after the first of any month it is the next
-        return ((today.replace(day=1) + timedelta(days=32)).replace(day=1) - now).total_seconds()
+        now = now.astimezone(UTC)
+        of_day = now.hour * 3600 + now.minute * 60 + now.second + now.microsecond / 1e6
+        days = 1 if self.window == "day" else monthrange(now.year, now.month)[1] - now.day + 1
+        return days * 86_400 - of_day
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from june_tts.service.rates import State
+from june_tts.types import Budget
 
 NAMES = (
     *("RateLimit", "RateLimit-Policy", "Retry-After", "x-request-id", "x-trace-id", "X-June-Cache"),
@@ -22,17 +24,23 @@ def rate_headers(states: Sequence[State]) -> Headers:
     """None where nothing bounds the caller."""
     if not states:
         return []
-    policies = ", ".join(
-        f'"{state.budget.name}";q={state.budget.limit};w={state.budget.seconds}' for state in states
-    )
     left = ", ".join(
         f'"{state.budget.name}";r={math.floor(state.left)};t={math.ceil(state.reset)}' for state in states
     )
-    headers = [(b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode())]
+    headers = [
+        (b"ratelimit-policy", _policies(tuple(state.budget for state in states))),
+        (b"ratelimit", left.encode()),
+    ]
     for state in states:
         if state.budget.window == "minute":
             headers += _as_openai(state)
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _policies(budgets: tuple[Budget, ...]) -> bytes:
+    """The same for every reply to callers with the same limits."""
+    return ", ".join(f'"{budget.name}";q={budget.limit};w={budget.seconds}' for budget in budgets).encode()
 
 
 def _as_openai(state: State) -> Headers:

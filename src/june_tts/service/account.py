@@ -77,7 +77,7 @@ class Lease:
         order = Order(
             self.budget,
             charge=max(0.0, -self.balance),
-            need=max(SOME, need - max(0.0, self.balance)),
+            need=max(0.0, need - max(0.0, self.balance)),
             want=self.lot,
         )
         return self._known(order, period)

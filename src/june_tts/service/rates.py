@@ -197,7 +197,7 @@ class RateMeter:
         self, account: Account, leases: Sequence[Lease], orders: Sequence[Order]
     ) -> Sequence[Grant]:
         """From memory. What was taken while the shared ledger is away is owed to it."""
-        grants = self._local.take_now(account.key_id, [replace(order, want=0.0) for order in orders])
+        grants = self._local.take_now(account.key_id, orders)
         for lease, order, grant in zip(leases, orders, grants, strict=True):
             # a minute is over sooner than an outage
             if self._shared and lease.budget.window != "minute":
