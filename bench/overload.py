@@ -51,7 +51,7 @@ class Phase:
     refused: int
     other: dict[str, int]
     goodput: float
-    """Audio of whole answers that ended while requests came."""
+    """Audio of whole answers, from the first request to the last end."""
     requests_per_second: float
     silent: int
     """Admitted listeners who heard silence within their speech."""
@@ -124,7 +124,7 @@ def measured(
     good = [o for o in outcomes if o.error is None]
     refused = [o for o in outcomes if o.error == REFUSED]
     other = Counter(o.error for o in outcomes if o.error not in (None, REFUSED))
-    within = [o for o in good if o.ended <= begun + seconds]
+    wall = max(o.ended for o in outcomes) - begun if outcomes else seconds
     return Phase(
         name,
         rate,
@@ -133,8 +133,8 @@ def measured(
         len(good),
         len(refused),
         {str(kind): count for kind, count in other.items()},
-        sum(o.audio_seconds for o in within) / seconds,
-        len(within) / seconds,
+        sum(o.audio_seconds for o in good) / wall,
+        len(good) / wall,
         sum(o.underruns > 0 for o in good),
         load.Spread.of(o.ttfa for o in good if o.ttfa is not None),
         load.Spread.of(o.total for o in refused),

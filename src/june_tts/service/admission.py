@@ -14,6 +14,10 @@ from june_tts.service.terms import Priority, current_terms
 from june_tts.telemetry.metrics.admission import AdmissionMetrics
 from june_tts.telemetry.tracing import within
 
+LOOK_SECONDS = 0.5
+"""How often is looked, while somebody waits, whether time alone has made room: a listener who is lost or a
+reader who rests holds nobody up any more."""
+
 __all__ = ["RETRY_AFTER_SECONDS", "Admission", "AdmissionRules", "Place", "Places", "stopping"]
 
 
@@ -57,6 +61,7 @@ class Admission:
         self._refused = refused
         self._clock = clock
         self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._looks = False
         self.draining_since: float | None = None
         """`time.monotonic()` of the beginning of the end."""
         for rank, priority in enumerate(RANKS):
@@ -127,6 +132,9 @@ class Admission:
         loop = asyncio.get_running_loop()
         turn = self._waiting[ticket] = loop.create_future()
         timer = loop.call_later(max(0.0, ticket.leaves_at - ticket.came), self._expire, ticket)
+        if not self._looks:
+            self._looks = True
+            loop.call_later(LOOK_SECONDS, self._look)
         try:
             await turn
         finally:
@@ -137,6 +145,12 @@ class Admission:
 
     def _expire(self, ticket: Ticket) -> None:
         self._gate.expire(ticket, self._clock())
+
+    def _look(self) -> None:
+        self._gate.look(self._clock())
+        self._looks = bool(self._waiting)
+        if self._looks:
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
     def _moved(self, ticket: Ticket) -> None:
         turn = self._waiting.get(ticket)

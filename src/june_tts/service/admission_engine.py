@@ -10,9 +10,9 @@ IMPATIENT_SHARE = 0.25
 """How long one of a crowd may wait, of the seconds to an unloaded engine's first audio: so little that nobody
 hears the difference, and enough that no place stays empty for want of one who waits."""
 
-PRUDENCE = 1.5
+PRUDENCE = 2.0
 """How much longer than by the pace a wait is taken to be. Places do not become free evenly: of those for whom
-there is just time enough in the mean, every third would wait in vain."""
+there is just time enough in the mean, many would wait in vain."""
 
 
 class EngineLoad:

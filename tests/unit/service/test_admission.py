@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -11,7 +11,9 @@ from tests.live_server import becomes
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.errors import DeadlineMissed, JuneError, Overloaded
+from june_tts.service import admission as waiting
 from june_tts.service.admission import Admission, AdmissionRules
+from june_tts.service.admission_stream import LOST_SECONDS
 from june_tts.service.terms import Priority, Terms, current_terms, terms
 from june_tts.telemetry.metrics import Metrics
 from june_tts.types import Flush, SpeechRequest, Written
@@ -22,12 +24,18 @@ LONG = {"interactive": 30.0, "normal": 30.0, "batch": 30.0}
 
 
 class Entrance:
-    def __init__(self, streams: int = 1, queue: int = 100, wait: float = 30.0) -> None:
+    def __init__(
+        self,
+        streams: int = 1,
+        queue: int = 100,
+        wait: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.metrics = Metrics()
         self.codes: list[str] = []
         waits: dict[Priority, float] = {"interactive": wait, "normal": wait, "batch": wait}
         rules = AdmissionRules(streams, queue, waits)
-        self.admission = Admission(rules, self.metrics.admission, self.codes.append)
+        self.admission = Admission(rules, self.metrics.admission, self.codes.append, clock)
         self.order: list[str] = []
 
     async def visit(self, name: str, given: Terms | None = None) -> None:
@@ -139,6 +147,22 @@ async def test_what_waits_and_plays_is_on_the_metrics_by_class() -> None:
         assert entrance.shown('tts_stream_limit{engine="joe"} 1.0')
     assert entrance.shown('tts_queued{priority="batch"} 0.0')
     assert entrance.shown('tts_queue_wait_seconds_count{priority="batch"} 1.0')
+
+
+async def test_who_waits_is_woken_where_time_alone_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.001)
+    now = [0.0]
+    entrance = Entrance(streams=2, clock=lambda: now[0])
+    async with asyncio.TaskGroup() as tasks, entrance.admission.place("joe", 1) as place:
+        place.asks()
+        place.hears(0.1)
+        place.asks()
+        now[0] = 0.2
+        second = tasks.create_task(entrance.visit("second"))
+        await asyncio.sleep(0.01)
+        assert entrance.admission.waiting == 1, "a listener hears silence"
+        now[0] = 1.0 + LOST_SECONDS
+        await asyncio.wait_for(second, 5)
 
 
 async def test_an_error_while_it_is_held_gives_the_place_back() -> None:
