@@ -44,10 +44,15 @@ class Recordings:
 
 @asynccontextmanager
 async def engine(
-    folder: Path, *worker: str, ahead: float = 100.0, window: int = 172, voices: Recordings | None = None
+    folder: Path,
+    *worker: str,
+    ahead: float = 100.0,
+    window: int = 172,
+    slots: int = 16,
+    voices: Recordings | None = None,
 ) -> AsyncIterator[FishEngine]:
     write_folder(folder)
-    given = options(window=window, codec=str(folder / "codec.pth"))
+    given = options(slots=slots, window=window, codec=str(folder / "codec.pth"))
     handle = Handle(command(*worker), replace(given, positions=4096), limits=QUICK, patience=SOON)
     codec = EngineCodec(handle, folder / "codec.pth")
     made = FishEngine(folder, handle, codec, voices or Recordings(), FishRules(ahead))

@@ -3,11 +3,11 @@
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from tests.fake_server import fake_server
+from tests.nvml_fake import FakeNvml
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.telemetry.metrics import Metrics
@@ -18,7 +18,6 @@ from june_tts.telemetry.tracing import TraceContext, Unrecorded, as_current, rea
 
 pytestmark = pytest.mark.unit
 
-MIB = 1 << 20
 CALLER = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)
 OPEN_METRICS = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
 
@@ -134,52 +133,6 @@ def test_a_trace_that_nobody_keeps_is_no_exemplar() -> None:
         watch.chunk(1.0)
         watch.end("success")
     assert CALLER.trace_id not in metrics.exposition(OPEN_METRICS["accept"])[0].decode()
-
-
-class NVMLError(Exception):
-    """As the library's."""
-
-
-@dataclass
-class Memory:
-    used: int
-    total: int
-
-
-@dataclass
-class Rates:
-    gpu: int
-
-
-class FakeNvml:
-    """Two GPUs; `lost`: it answers with an error."""
-
-    NVMLError = NVMLError
-    NVML_TEMPERATURE_GPU = 0
-
-    def __init__(self) -> None:
-        self.lost = False
-        self.split = False
-        """Into instances, of which it does not tell how busy they are."""
-
-    def nvmlDeviceGetCount(self) -> int:
-        if self.lost:
-            raise NVMLError
-        return 2
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
-        return index
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Memory:
-        return Memory((handle + 1) * MIB, 80 * MIB)
-
-    def nvmlDeviceGetUtilizationRates(self, handle: int) -> Rates:
-        if self.split:
-            raise NVMLError
-        return Rates(25 * (handle + 1))
-
-    def nvmlDeviceGetTemperature(self, handle: int, sensor: int) -> int:
-        return 40 + handle + sensor
 
 
 async def watched(gpus: Gpus, so_far: Callable[[], bool]) -> None:
