@@ -5,10 +5,10 @@ sends half of its headers stays for ever.
 """
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 TOO_SLOW = (
@@ -20,7 +20,9 @@ FULL = (
     b"content-length: 29\r\nconnection: close\r\n\r\nToo many connections are open"
 )
 
-log = structlog.get_logger(__name__)
+UNSENT_BYTES = 65_536
+"""What the kernel may hold of a reply beyond what is on its way: a second or two of speech. Left to itself it
+takes megabytes, minutes of speech that are made for a client who may never take them."""
 
 
 @dataclass
@@ -60,6 +62,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
+        _keep_unsent_low(transport)
         self._counted = True
         if self.among.opened(self):
             self._wait()
@@ -109,6 +112,13 @@ class PatientProtocol(HttpToolsProtocol):
         if self._counted:
             self._counted = False
             self.among.closed(self)
+
+
+def _keep_unsent_low(transport: asyncio.Transport) -> None:
+    ours = transport.get_extra_info("socket")
+    # not on every system, and not for Unix sockets
+    if ours is not None and ours.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def patient(most: int, header_seconds: float) -> type[PatientProtocol]:

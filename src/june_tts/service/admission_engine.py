@@ -36,8 +36,13 @@ class EngineLoad:
         """One always may, beside others only where none of them is about to fall silent."""
         if not self._playing:
             return True
-        fits = self.active < self.learned.playing.value and self._beginning < self.learned.beginning.value
+        awake = self.active - self.resting(now)
+        fits = awake < self.learned.playing.value and self._beginning < self.learned.beginning.value
         return fits and not any(ticket.stream and ticket.stream.starving(now) for ticket in self._playing)
+
+    def resting(self, now: float) -> int:
+        """Streams whose readers take nothing."""
+        return sum(ticket.stream is not None and ticket.stream.rests(now) for ticket in self._playing)
 
     def came(self, ask: Ask, waits: bool, now: float) -> None:
         """A request came; `waits`: it found no place."""
@@ -84,7 +89,7 @@ class EngineLoad:
         Prudently: whoever is let into the queue should not be sent away later.
         """
         interval = self.pace.interval(self.learned.playing.value, now) or 0.0
-        places = self.active + ahead + 1 - self.learned.playing.value
+        places = self.active - self.resting(now) + ahead + 1 - self.learned.playing.value
         begun = self.learned.beginning.value
         turns = self._beginning + ahead + 1 - begun
         return PRUDENCE * max(0.0, places * interval, turns * (self.learned.first or 0.0) / begun)

@@ -11,6 +11,9 @@ from june_tts.service.admission_engine import EngineLoad
 from june_tts.service.admission_line import Line
 from june_tts.service.admission_places import RETRY_AFTER_SECONDS
 
+MOST_RESTING = 4
+"""Streams there may be for each that may play, where the readers of the others take nothing."""
+
 
 class Gate:
     def __init__(self, rules: AdmissionRules, moved: Callable[[Ticket], None]) -> None:
@@ -111,7 +114,7 @@ class Gate:
 
     def look(self, now: float) -> None:
         """Begin whatever may begin."""
-        while len(self._line) and self.active < self._rules.streams:
+        while len(self._line) and self._has_room(now):
             ticket = self._line.take(lambda engine: self._load(engine).can_start(now), now)
             if ticket is None:
                 return
@@ -120,7 +123,13 @@ class Gate:
 
     def can_start(self, engine: str, now: float) -> bool:
         """Whether one may begin there now, were nobody before it."""
-        return self.active < self._rules.streams and self._load(engine).can_start(now)
+        return self._has_room(now) and self._load(engine).can_start(now)
+
+    def _has_room(self, now: float) -> bool:
+        if self.active < self._rules.streams:
+            return True
+        awake = self.active - sum(load.resting(now) for load in self._engines.values())
+        return awake < self._rules.streams and self.active < MOST_RESTING * self._rules.streams
 
     def _start(self, ticket: Ticket, now: float) -> None:
         self._load(ticket.ask.engine).start(ticket, now)

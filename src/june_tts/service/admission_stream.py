@@ -22,6 +22,9 @@ LOST_SECONDS = 1.0
 """Silence after which holding others back cannot help this listener any more."""
 WAITED_SECONDS = 0.005
 """What comes sooner was ready before it was asked for."""
+REST_SECONDS = 5.0
+"""A reader that has asked for nothing in this time rests, and its stream with it: a player was paused, or a
+client means no good. Nobody else waits for its place; what it costs is memory."""
 READER_SECONDS = 0.25
 """What a reader that takes its time has left to play when it asks for more: two of a room's buffers."""
 
@@ -70,6 +73,10 @@ class Stream:
     def first_seconds(self) -> float:
         """From its words to its first audio."""
         return (self.first or self.came) - (self.came if self.fed is None else self.fed)
+
+    def rests(self, now: float) -> bool:
+        """Its reader takes nothing: it costs the engine nothing."""
+        return self.gave is not None and self.asked is None and now - self.gave > REST_SECONDS
 
     def starving(self, now: float) -> bool:
         """Its listener is about to hear silence, and the engine could prevent that."""

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from june_tts.service.admission_ask import AdmissionRules, Ask, Refused, Ticket
-from june_tts.service.admission_gate import Gate
-from june_tts.service.admission_stream import LOST_SECONDS
+from june_tts.service.admission_gate import MOST_RESTING, Gate
+from june_tts.service.admission_stream import LOST_SECONDS, REST_SECONDS
 from june_tts.service.terms import PRIORITIES, Terms
 
 pytestmark = pytest.mark.unit
@@ -37,7 +37,7 @@ class Watched(Gate):
 
     def _start(self, ticket: Ticket, now: float) -> None:
         load = self._load(ticket.ask.engine)
-        assert not load.active or load.active < load.learned.playing.value
+        assert not load.active or load.active - load.resting(now) < load.learned.playing.value
         super()._start(ticket, now)
 
 
@@ -106,7 +106,7 @@ class Crowded(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_right(self) -> None:
-        assert self.gate.active == len(self.playing()) <= 3
+        assert self.gate.active == len(self.playing()) <= 3 * MOST_RESTING
         assert self.gate.waiting == len(self.waiting()) <= 4
         assert self.gate.active == sum(self.gate.active_of(rank) for rank in range(4))
 
@@ -139,6 +139,21 @@ def test_one_who_leaves_makes_room_for_the_next() -> None:
     assert (first.state, second.state) == ("playing", "waiting")
     one.leave(first, 0.1)
     assert second.state == "playing"
+
+
+def test_readers_that_take_nothing_keep_nobody_waiting_but_there_is_an_end_of_them() -> None:
+    one, now = gate(streams=2, queue=0), 0.0
+    for _ in range(MOST_RESTING):
+        for _ in range(2):
+            ticket = one.enter(ask(), now)
+            play(one, ticket, 0.1, now, waited=0.0)
+        with pytest.raises(Refused):
+            one.enter(ask(), now + REST_SECONDS)
+        now += REST_SECONDS + 0.1
+    with pytest.raises(Refused):
+        one.enter(ask(), now)
+    one.asks(ticket, now)
+    assert one.active == 2 * MOST_RESTING, "they are where they were, and may go on"
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
