@@ -126,13 +126,14 @@ def test_a_traceparent_of_a_later_version_is_read_as_far_as_this_one_goes() -> N
     assert read_traceparent(unsampled.traceparent) == unsampled
 
 
-def test_a_trace_that_nobody_keeps_is_no_exemplar() -> None:
+async def test_a_trace_that_nobody_keeps_is_no_exemplar() -> None:
     metrics = Metrics()
     with as_current(Unrecorded(TraceContext(CALLER.trace_id, CALLER.span_id, sampled=False))):
         watch = Recorder(metrics).begin("r", "joe", "fake", 5)
         watch.chunk(1.0)
         watch.end("success")
-    assert CALLER.trace_id not in metrics.exposition(OPEN_METRICS["accept"])[0].decode()
+    text, _ = await metrics.exposed(OPEN_METRICS["accept"])
+    assert CALLER.trace_id not in text.decode()
 
 
 async def watched(gpus: Gpus, so_far: Callable[[], bool]) -> None:

@@ -109,7 +109,7 @@ async def stats(given: Given) -> dict[str, Any]:
 async def metrics(given: Given, accept: Annotated[str, Header()] = "") -> Response:
     """Prometheus's text format, or OpenMetrics, which has exemplars, where `Accept` asks for it."""
     told = None if given.everyone is None else await given.everyone.told()
-    text, media_type = given.metrics.exposition(accept, None if told is None else told.families)
+    text, media_type = await given.metrics.exposed(accept, None if told is None else told.families)
     return Response(text, headers={"Content-Type": media_type})
 
 
