@@ -40,6 +40,8 @@ class RunnerRules:
     hold_seconds: float = 15.0
     """After its last word, another server takes its jobs over."""
     passage_chars: int = 1000
+    pause_seconds: float = 1.0
+    """Before what cannot be done just now is tried again; twice as long each time."""
 
 
 class Stops(Protocol):
@@ -236,18 +238,18 @@ class JobRunner:
                     self._metrics.pieces.labels("error").inc()
                 if not error.retryable or failures >= TRIES:
                     raise
-                await self._pause(job.id, error, 2.0**failures)
+                await self._pause(job.id, error, self._rules.pause_seconds * 2**failures)
 
     async def _kept_trying(self, hold: Hold, call: Callable[[], Awaitable[T]]) -> T:
         """What was made is not given up because the database is away, or full."""
-        pause = 0.5
+        pause = self._rules.pause_seconds
         while True:
             try:
                 done = await call()
             except StoreUnavailable as error:
                 self._is_away(error)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 await self._pause(hold.job_id, error, pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
             self._is_back()
             self.trouble.pop(hold.job_id, None)
