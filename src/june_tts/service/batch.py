@@ -12,7 +12,7 @@ import structlog
 from june_tts.audio.encode import Encoder, open_encoder
 from june_tts.audio.formats import pick_rate
 from june_tts.audio.whole import state_length
-from june_tts.errors import InvalidRequest, JuneError, Overloaded, TextTooLong
+from june_tts.errors import InvalidRequest, JuneError, Overloaded, RateLimited, TextTooLong
 from june_tts.service.rendering import render
 from june_tts.service.terms import current_terms, terms
 from june_tts.telemetry.metrics.batch import BatchMetrics
@@ -156,12 +156,12 @@ class Batches:
             return BatchResult(item, error=JuneError("june-tts failed on this item; its log says why"))
 
     async def _patient(self, item: BatchItem) -> BatchResult:
-        """Asks again where every place is taken: a batch is there to wait."""
+        """Asks again where every place is taken, or its caller has as many: a batch is there to wait."""
         give_up = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
                 return await self._spoken(item)
-            except Overloaded as full:
+            except (Overloaded, RateLimited) as full:
                 pause = full.retry_after or RETRY_SECONDS
                 late = asyncio.get_running_loop().time() + pause > give_up
                 if late or self._admission.draining:

@@ -94,7 +94,7 @@ async def test_results_come_as_they_end_and_not_in_order() -> None:
 
 
 async def test_one_items_failure_has_the_error_that_it_would_have_alone_and_is_no_others() -> None:
-    bad = [
+    bad: list[dict[str, Any]] = [
         {"id": "gone", "text": "Hello.", "voice_id": "nobody"},
         {"id": "empty", "text": "***"},
         {"id": "bang", "text": "bang"},
