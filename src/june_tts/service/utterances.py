@@ -64,6 +64,7 @@ class Utterances:
         self._queue_length = queue_length
         self._queues: dict[str, RoomQueue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._entries: dict[str, Entry] = {}
         self._ended: deque[Entry] = deque()
         self._metrics.watch_waiting(lambda: self.waiting)
@@ -137,6 +138,7 @@ class Utterances:
             queue.waiting.clear()
         if self._tasks and seconds > 0:
             await asyncio.wait(self._tasks, timeout=seconds)
+        self._closed = True
         self._stop([queue.playing for queue in self._queues.values() if queue.playing])
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -168,7 +170,8 @@ class Utterances:
 
     def _settle(self, entry: Entry, task: asyncio.Task[None]) -> None:
         if task.cancelled():
-            self._end(entry, "stopped")
+            # nobody asked for its end but the server's own
+            self._end(entry, "failed", _stopping()) if self._closed else self._end(entry, "stopped")
         elif (fault := task.exception()) is None:
             self._end(entry, "done")
         elif isinstance(fault, JuneError):

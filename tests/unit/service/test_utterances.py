@@ -233,13 +233,14 @@ async def test_closing_lets_what_plays_finish_and_ends_what_waits() -> None:
         assert ended.state == "failed" and ended.error and ended.error.code == "overloaded"
 
 
-async def test_closing_stops_what_does_not_finish_in_time() -> None:
+async def test_closing_fails_what_does_not_finish_in_time() -> None:
     rooms = FakeRooms(SLOW)
     async with speaking(rooms) as (utterances, _):
         playing = (await utterances.submit(wanted("A long answer. " * 20))).id
         await asyncio.sleep(0.01)
         await utterances.close(0.05)
-        assert utterances.report(playing).state == "stopped"
+        ended = utterances.report(playing)
+        assert ended.state == "failed" and ended.error and ended.error.code == "overloaded"
 
 
 async def test_a_stopping_server_takes_no_more() -> None:
