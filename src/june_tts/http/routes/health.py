@@ -4,7 +4,8 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from june_tts.http.routes.docs import june_refusals
@@ -106,10 +107,12 @@ async def stats(given: Given) -> dict[str, Any]:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(given: Given, accept: Annotated[str, Header()] = "") -> Response:
+async def metrics(given: Given, request: Request) -> Response:
     """Prometheus's text format, or OpenMetrics, which has exemplars, where `Accept` asks for it."""
     told = None if given.everyone is None else await given.everyone.told()
-    text, media_type = await given.metrics.exposed(accept, None if told is None else told.families)
+    text, media_type = await given.metrics.exposed(
+        request.headers.get("accept", ""), None if told is None else told.families
+    )
     return Response(text, headers={"Content-Type": media_type})
 
 
