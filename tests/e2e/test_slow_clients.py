@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from tests.e2e.page_server import serving
+from websockets.asyncio.client import connect
 
 pytestmark = pytest.mark.e2e
 
@@ -95,6 +96,12 @@ async def test_a_connection_that_speaks_again_and_again_is_kept(server: str) -> 
             client.writer.write(REQUEST)
             assert (await client.reader.readuntil(b'{"status":"ok"}')).startswith(b"HTTP/1.1 200 ")
             await asyncio.sleep(HEADER_SECONDS / 2)
+
+
+async def test_a_websocket_may_be_silent_for_longer(server: str) -> None:
+    async with connect(server.replace("http", "ws", 1) + "/v1/tts/live") as socket:
+        await asyncio.sleep(HEADER_SECONDS * 1.5)
+        await (await socket.ping())
 
 
 async def test_whoever_speaks_takes_the_place_of_one_that_says_nothing(server: str) -> None:

@@ -59,6 +59,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._deadline: asyncio.TimerHandle | None = None
         self._counted = False
+        self._upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
@@ -85,6 +86,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
+        self._upgraded = True
         # another protocol has the connection now, and its end is not told to this one
         self._leave()
 
@@ -95,7 +97,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _resting(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+        return not self._upgraded and (self.cycle is None or self.cycle.response_complete)
 
     def _wait(self) -> None:
         self.among.silent[self] = None
