@@ -69,6 +69,7 @@ async def test_a_long_text_is_spoken_and_downloaded_as_one_file() -> None:
     assert len(whole.content) == done["audio_bytes"] == int(whole.headers["content-length"])
     # the header states the true length
     assert int.from_bytes(whole.content[40:44], "little") == len(whole.content) - 44
+    assert int.from_bytes(whole.content[4:8], "little") == len(whole.content) - 8
     said = soundfile.info(io.BytesIO(whole.content)).duration
     assert said == pytest.approx(done["audio_duration_seconds"], abs=0.01)
     spoken = len(CHAPTER) * SECONDS_PER_CHARACTER
