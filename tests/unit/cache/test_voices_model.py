@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from prometheus_client import CollectorRegistry
@@ -228,5 +228,9 @@ class Replicas(RuleBasedStateMachine):
 
 TestReplicas = Replicas.TestCase
 TestReplicas.settings = settings(
-    max_examples=int(os.environ.get("JUNE_ROUNDS", "30")), stateful_step_count=40, deadline=None
+    max_examples=int(os.environ.get("JUNE_ROUNDS", "30")),
+    stateful_step_count=40,
+    deadline=None,
+    # steps of a failure are told as they were: making them fewer takes minutes
+    phases=(Phase.reuse, Phase.generate),
 )
