@@ -163,3 +163,32 @@ async def speak(server: FakeServer, voice: str = "fake") -> httpx.Response:
 async def stored(server: FakeServer) -> None:
     """What is on its way to Redis is there."""
     await asyncio.wait_for(server.services.phrases.written(), 5)
+
+
+async def test_what_comes_from_redis_after_its_voice_was_removed_is_not_put_into_memory() -> None:
+    class Slow:
+        """Answers when it is told to."""
+
+        def __init__(self) -> None:
+            self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+        async def get(self, key: bytes, expected_bytes: int) -> Phrase | None:
+            self.asked.set()
+            await self.answer.wait()
+            return PHRASE
+
+        async def put(self, key: bytes, phrase: Phrase, voice_id: str) -> bool:
+            return True
+
+        async def forget(self, voice_id: str) -> bool:
+            return True
+
+    slow = Slow()
+    async with fake_server(FakeEngine(clones=True), shared_phrases=slow) as one:
+        await one.services.store.add(replace(new_voice("ada"), language="en-US"))
+        asking = asyncio.create_task(speak(one, "ada"))
+        await slow.asked.wait()
+        await one.http.delete("/api/voices/ada")
+        slow.answer.set()
+        await asking
+        assert one.services.metrics.registry.get_sample_value("tts_phrase_entries") == 0

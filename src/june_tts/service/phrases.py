@@ -76,6 +76,7 @@ class Phrases:
         self._recording: dict[bytes, str] = {}
         """Keys of phrases that are being made and kept, to the voices that speak them."""
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._removals = 0
         self._gone: set[str] = set()
         """Voices whose phrases Redis may still have."""
 
@@ -207,6 +208,7 @@ class Phrases:
 
     def _forgotten(self, voice_id: str) -> bool:
         """Returns: whether there was anything."""
+        self._removals += 1
         making = [key for key, voice in self._recording.items() if voice == voice_id]
         for key in making:
             del self._recording[key]
@@ -241,8 +243,10 @@ class Phrases:
         return asking.result() if asking.done() and not asking.cancelled() else None
 
     async def _fetch(self, shared: SharedPhrases, key: bytes, voice_id: str) -> Phrase | None:
+        before = self._removals
         phrase = await shared.get(key, self._rules.most_bytes)
-        if phrase is not None:
+        # not where a voice was removed meanwhile: it may be the one that speaks here
+        if phrase is not None and before == self._removals:
             self._memory.put(key, phrase, voice_id)
         return phrase
 
