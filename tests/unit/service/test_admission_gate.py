@@ -296,6 +296,13 @@ def test_a_stream_whose_words_are_still_being_written_keeps_nobody_out() -> None
     assert [second.state, one.waiting] == ["playing", 0]
 
 
+def test_streams_that_end_before_their_first_audio_take_no_place_from_those_that_begin() -> None:
+    one = gate(streams=3)
+    for _ in range(5):
+        one.leave(one.enter(ask(), 0.0), 0.1)
+    assert [one.enter(ask(), 0.2).state for _ in range(3)] == ["playing"] * 3
+
+
 def test_who_keeps_asking_for_more_than_there_is_waits_no_longer_but_others_do() -> None:
     one, now = gate(streams=1, queue=100), 0.0
     refused_at: list[float] = []
