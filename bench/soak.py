@@ -5,9 +5,9 @@
 A real server with joe. Without `--rate` the sustainable rate is looked for first: the highest of which nine
 in ten are served and the 95th percentile of first audio stays below `SOON_SECONDS`. The load is mixed: all
 formats, streams of events, sockets, listeners that hang up, batches, voices that are uploaded and removed,
-requests that are refused. After a tenth to warm up, what the server holds is fitted by least squares; the exit
-status is 1 where something grows by more than `MOST` an hour, or anything failed that should not. A plot lies
-beside the JSON.
+refused requests. After a tenth to warm up, what the server holds is fitted by least squares; the
+exit status is 1 where something grows by more than `MOST` an hour, or anything failed that should not. A plot
+lies beside the JSON.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.faults.leaning import DATABASE_SECONDS, Leaning
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import proxy_to
 from tests.faults.server import served_by_fish
-from tests.services import postgres_server
+from tests.services import postgres_server, redis_server
 
 LEDGER = pytest.StashKey[Ledger]()
 
@@ -35,14 +36,22 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
 
 @pytest.fixture(scope="package")
 def leaning_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Leaning]:
-    """PostgreSQL of its own: it is stopped in the middle of things."""
-    folder = tmp_path_factory.mktemp("leaning")
-    with postgres_server() as postgres, proxy_to(postgres.port) as database:
-        url = postgres.new_database().replace(f":{postgres.port}/", f":{database.port}/")
-        # no speech is refused for want of a place: what is refused here, the fault has refused
-        patient = {"JUNE_QUEUE_SECONDS": "20", "JUNE_DATABASE_SECONDS": str(DATABASE_SECONDS)}
-        with served_by_fish(folder, DATABASE_URL=url, **patient) as server:
-            yield Leaning(server, postgres, database)
+    """PostgreSQL and Redis of its own: they are stopped in the middle of things."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(postgres_server())
+        redis = stack.enter_context(redis_server())
+        database = stack.enter_context(proxy_to(postgres.port))
+        shared = stack.enter_context(proxy_to(redis.port))
+        settings = {
+            "DATABASE_URL": postgres.new_database().replace(f":{postgres.port}/", f":{database.port}/"),
+            "REDIS_URL": redis.url.replace(f":{redis.port}/", f":{shared.port}/"),
+            "JUNE_DATABASE_SECONDS": str(DATABASE_SECONDS),
+            # no speech is refused for want of a place: what is refused here, the fault has refused
+            "JUNE_QUEUE_SECONDS": "20",
+        }
+        folder = tmp_path_factory.mktemp("leaning")
+        server = stack.enter_context(served_by_fish(folder, **settings))
+        yield Leaning(server, postgres, database, redis, shared)
 
 
 @pytest.fixture
@@ -50,5 +59,9 @@ def leaning(leaning_server: Leaning) -> Iterator[Leaning]:
     """With everything there, before and after."""
     yield leaning_server
     leaning_server.database.open()
+    leaning_server.redis.open()
     if not leaning_server.postgres.running():
         leaning_server.postgres.start()
+    if not leaning_server.redis_server.running():
+        leaning_server.redis_server.start()
+    leaning_server.redis_server.resume()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.faults.proxy import Proxy
 from tests.faults.server import Server
-from tests.services import Postgres
+from tests.services import Postgres, RedisServer
 
 DATABASE_SECONDS = 1.5
 """JUNE_DATABASE_SECONDS of the server."""
@@ -15,3 +15,5 @@ class Leaning:
     server: Server
     postgres: Postgres
     database: Proxy
+    redis_server: RedisServer
+    redis: Proxy
