@@ -238,14 +238,14 @@ class JobStore(Protocol):
         ...
 
     async def claim(self, runner: str, seconds: float) -> HeldJob | None:
-        """A job to work on, if there is one: nobody else gets it until `seconds` after the runner's last word."""
+        """A job to work on, if there is one: nobody else gets it until `seconds` after its last word."""
         ...
 
     async def release(self, hold: Hold) -> None:
         """Give it back unfinished, if it is still the holder's."""
         ...
 
-    # Each of these is the holder's word that it goes on, and raises JobLost where the job is no longer its own.
+    # Each of these is the holder's word that it goes on, and raises JobLost where the job is not its own.
 
     async def renew(self, hold: Hold) -> None: ...
 

@@ -17,7 +17,8 @@ from tests.remote_servers import CHUNK, CHUNKS, RemoteServer, remote_servers
 from tests.services import free_port
 
 from june_tts.engine.fake import FakeEngine
-from june_tts.engine.remote import RemoteEngine, recordings_in
+from june_tts.engine.recordings import recordings_in
+from june_tts.engine.remote import RemoteEngine
 from june_tts.engine.remote_client import RemoteOptions
 from june_tts.errors import (
     EngineFailed,

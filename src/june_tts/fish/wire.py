@@ -23,7 +23,11 @@ MOST_PAYLOAD_BYTES = 64 << 20
 """Three times a minute of reference audio at 44.1 kHz, with room."""
 MOST_ARRAYS = 4
 MOST_DIMENSIONS = 3
-DTYPES = {"int32": np.dtype(np.int32), "float32": np.dtype(np.float32), "uint8": np.dtype(np.uint8)}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "int32": np.dtype(np.int32),
+    "float32": np.dtype(np.float32),
+    "uint8": np.dtype(np.uint8),
+}
 
 _HEAD = struct.Struct("!4sIII")
 _CHECK = struct.Struct("!I")
@@ -139,7 +143,8 @@ def _shape(described: dict[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     shape = tuple(described["shape"])
     if len(shape) > MOST_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise TypeError
-    return DTYPES[described["dtype"]], shape
+    kind: np.dtype[Any] = DTYPES[described["dtype"]]
+    return kind, shape
 
 
 def _arrays(shapes: Sequence[tuple[np.dtype[Any], tuple[int, ...]]], body: bytes, at: int) -> Iterator[Array]:

@@ -259,8 +259,8 @@ class Synthesizer:
     def _pieces(self, request: SpeechRequest, order: Settled) -> Iterator[Piece]:
         cut = self._speakable if request.normalize else self._verbatim
         longest = rules.longest_piece(request, order.able)
-        first = longest if request.unhurried else order.able.first_piece_chars
-        pieces = cut(request.text, order.utterance.language, first_chars=first, piece_chars=longest)
+        shortest = longest if request.unhurried else order.able.first_piece_chars
+        pieces = cut(request.text, order.utterance.language, first_chars=shortest, piece_chars=longest)
         first = next(pieces, None)
         if first is None:
             raise NothingToSpeak(

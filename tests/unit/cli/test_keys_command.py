@@ -5,8 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from june_tts.cli.keys import keys
 from june_tts.errors import InvalidRequest, KeyNotFound

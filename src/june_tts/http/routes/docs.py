@@ -97,8 +97,8 @@ NDJSON_REPLY: dict[int | str, dict[str, Any]] = {
 
 BATCH_REPLY: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The items as they end: a line of JSON, or a part, for each, and a last one that counts "
-        "them",
+        "description": "The items as they end: a line of JSON, or a part, for each, and a last one that "
+        "counts them",
         "content": {
             "application/x-ndjson": {"schema": _BINARY["schema"]},
             "multipart/mixed": {"schema": _BINARY["schema"]},
