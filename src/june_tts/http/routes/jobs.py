@@ -22,7 +22,7 @@ from june_tts.types import Caller, Format
 
 router = APIRouter(prefix="/v1/jobs", tags=["June"])
 
-Ident = Annotated[str, Path(max_length=100, description="As `POST /v1/jobs` answered.")]
+Ident = Annotated[str, Path(description="As `POST /v1/jobs` answered.")]
 
 
 class JobBody(SpeechFields):
