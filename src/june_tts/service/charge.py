@@ -2,10 +2,10 @@
 
 from types import TracebackType
 
-from june_tts.errors import Overloaded
+from june_tts.errors import DeadlineMissed, Overloaded
 from june_tts.service.account import Account
 
-REFUSALS = (Overloaded,)
+REFUSALS = (Overloaded, DeadlineMissed)
 """What ends an admitted request before any work: its charge is given back."""
 
 
