@@ -40,6 +40,8 @@ class Library(MemoryVoiceStore):
         self.away = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.confirming = asyncio.Event()
+        self.confirming.set()
 
     async def get(self, voice_id: str) -> ClonedVoice:
         found = await self._answer("get", lambda: super(Library, self).get(voice_id))
@@ -61,7 +63,9 @@ class Library(MemoryVoiceStore):
 
     async def change(self, voice_id: str, name: str | None, card: VoiceCard) -> ClonedVoice:
         self._there("change")
-        return await super().change(voice_id, name, card)
+        done = await super().change(voice_id, name, card)
+        await self.confirming.wait()
+        return done
 
     async def ping(self) -> None:
         self._there("ping")
@@ -341,10 +345,12 @@ async def test_a_client_that_hangs_up_does_not_stop_the_others_from_being_told(
     voices: CachedVoices, other: CachedVoices, library: Library
 ) -> None:
     await voices.get("ada")
+    library.confirming.clear()
     changing = asyncio.create_task(other.change("ada", "Eve", VoiceCard()))
-    await asyncio.sleep(0)
+    await becomes(lambda: library.asked["change"])
     changing.cancel()
     await asyncio.wait([changing])
+    library.confirming.set()
     await other.close()
     assert (await voices.get("ada")).name == "Eve"
 
