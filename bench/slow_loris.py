@@ -2,9 +2,9 @@
 
     python -m bench.slow_loris [--pairs 4] [--requests 40] [--out bench/results/slow_loris.json]
 
-A quarter each sends half of its headers, half of a body, one byte a second; opens a WebSocket and says
-nothing; asks for a long text and takes none of its audio. Each that is cut off comes again. The exit status
-is 1 where the others' 95th percentile is more than 20 % later, or one of them was refused.
+Of ten, four send half of their headers, four half of a body, one byte a second; one opens a WebSocket and
+says nothing; one asks for a long text and takes none of its audio. Each that is cut off comes again. The exit
+status is 1 where the others' 95th percentile is more than 20 % later, or one of them was refused.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from typing import Any
 from bench.serving import Served, served
 
 LORISES = 500
-SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 60.0
 """After they came: those who take nothing are first given what fits the buffers, which is work for the engine
 like any other, and rest five seconds later. Who comes meanwhile may be refused, as under any crowd."""
 MOST_LATER = 1.2
@@ -87,7 +87,7 @@ async def taker_of_nothing(host: str, port: int, seen: Counter[str]) -> None:
             await asyncio.sleep(3600)
 
 
-KINDS: tuple[Loris, ...] = (half_headers, half_body, silent_socket, taker_of_nothing)
+KINDS: tuple[Loris, ...] = (half_headers, half_body) * 4 + (silent_socket, taker_of_nothing)
 
 
 async def _trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -198,13 +198,16 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--requests", type=int, default=40, help="of others, in each half of a pair")
     parser.add_argument("--lorises", type=int, default=LORISES)
+    parser.add_argument("--streams", type=int, default=512, help="JUNE_MAX_STREAMS of the server")
     parser.add_argument("--settle", type=float, default=SETTLE_SECONDS, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("bench/results/slow_loris.json"))
     given = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * given.lorises)), hard))
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder), JUNE_ENGINES="piper") as server:
+    # places for all of them: which engine carries how many is learned
+    piper = {"JUNE_ENGINES": "piper", "JUNE_MAX_STREAMS": str(given.streams)}
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), **piper) as server:
         found = asyncio.run(measure(given, server))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=1) + "\n")

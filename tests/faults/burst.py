@@ -28,12 +28,15 @@ class Burst:
         self._ends = ends
 
     async def speak(self, voice: str, line: Line, count: int | None = None) -> Counter[int]:
-        """So many ask for it at once; how many had which status. Refusals and answers go into the line."""
-        body = json.dumps({"input": "Hello.", "voice": voice, "response_format": "pcm"})
-        head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: june\r\nContent-Length: {len(body)}\r\n"
-        request = f"{head}Content-Type: application/json\r\n\r\n{body}".encode()
+        """So many ask at once; how many had which status. Refusals and answers go into the line.
+
+        Args:
+            voice: each one's own where it has a `#`, which becomes the caller's number.
+        """
+        requests = [_request(voice.replace("#", str(number))) for number in range(len(self._ends))]
+        asking = list(zip(self._ends, requests, strict=True))[:count]
         async with asyncio.timeout(REPLY_SECONDS):
-            replies = await asyncio.gather(*(_ask(*end, request) for end in self._ends[:count]))
+            replies = await asyncio.gather(*(_ask(*end, request) for end, request in asking))
         for reply in replies:
             line.offered += 1
             if reply.status == 503:
@@ -54,6 +57,12 @@ async def burst_to(address: str, count: int) -> AsyncIterator[Burst]:
         for _, writer in ends:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for _, writer in ends), return_exceptions=True)
+
+
+def _request(voice: str) -> bytes:
+    body = json.dumps({"input": "Hello.", "voice": voice, "response_format": "pcm"})
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: june\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Content-Type: application/json\r\n\r\n{body}".encode()
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Reply:

@@ -35,6 +35,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, clock: Path) -> Iterator[Server]:
     short = {"JUNE_BODY_TIMEOUT_SECONDS": str(BODY_SECONDS), "JUNE_LIVE_IDLE_SECONDS": str(IDLE_SECONDS)}
+    short |= {"JUNE_QUEUE_SECONDS": "20"}
     program = ("-m", "tests.faults.clocked", str(clock))
     with served(tmp_path_factory.mktemp("clocked"), program, **FAKE, **short) as made:
         yield made

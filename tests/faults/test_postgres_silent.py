@@ -12,6 +12,8 @@ from tests.faults.traffic import Traffic, traffic_to, works
 pytestmark = pytest.mark.faults
 
 AT_ONCE = 200
+NOBODY = "nobody#"
+"""A voice of each caller's own: those who ask for the same one wait for the same answer."""
 MARGIN_SECONDS = 2.5
 """For 200 requests on a machine that is busy with other tests."""
 MOST_RSS_MB = 40.0
@@ -26,11 +28,11 @@ async def test_two_hundred_requests_into_a_black_hole_are_refused_in_time_and_la
         for _ in range(ROUNDS or 2):
             line.rounds += 1
             leaning.database.hole()
-            first = await burst.speak("nobody", line)
+            first = await burst.speak(NOBODY, line)
             assert first.keys() == {503}, first
             assert line.slowest_refusal_s < DATABASE_SECONDS + MARGIN_SECONDS
             later = Line("")
-            await burst.speak("nobody", later)
+            await burst.speak(NOBODY, later)
             line.add(later)
             # but for the one that tries, they do not wait for what does not come
             assert _median(later) < DATABASE_SECONDS / 2
@@ -52,7 +54,7 @@ async def test_a_slow_postgres_answers_or_refuses_in_time_and_is_used_again_when
             line.rounds += 1
             leaning.database.slow(0.05)
             for _ in range(2):
-                codes = await burst.speak("nobody", line)
+                codes = await burst.speak(NOBODY, line)
                 assert codes.keys() <= {404, 503}, codes
             assert line.slowest_refusal_s < DATABASE_SECONDS + MARGIN_SECONDS
             leaning.database.open()
@@ -83,7 +85,7 @@ def _median(line: Line) -> float:
 
 
 async def _found(burst: Burst) -> bool:
-    return (await burst.speak("nobody", Line(""), 1)).keys() == {404}
+    return (await burst.speak(NOBODY, Line(""), 1)).keys() == {404}
 
 
 async def _more(traffic: Traffic, changed: int) -> bool:

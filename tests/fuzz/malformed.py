@@ -205,7 +205,22 @@ class Malformed:
         return json.dumps(value) if kind == 1 else self._damaged(bytes(msgpack.packb(_packable(value))))
 
     def _value(self, depth: int) -> Any:
-        plain = (None, True, False, 0, -1, 2**63, 1e308, "", "1", "fake", "../x", [], {}, self._text())
+        plain: tuple[Any, ...] = (
+            None,
+            True,
+            False,
+            0,
+            -1,
+            2**63,
+            1e308,
+            "",
+            "1",
+            "fake",
+            "../x",
+            [],
+            {},
+            self._text(),
+        )
         if depth and self._chance(0.2):
             return [self._value(depth - 1) for _ in range(self._draw.randint(0, 3))]
         if depth and self._chance(0.2):
