@@ -53,7 +53,7 @@ class Room:
         self._background = background
         self._underrun = underrun
         self._room = rtc.Room()
-        self._pulse = Pulse(self._room, silent=self._on_silent, answers=self._on_answers)
+        self._pulse: Pulse | None = None
         self._source: rtc.AudioSource | None = None
         self._publisher: Publisher | None = None
         self._publication: rtc.LocalTrackPublication | None = None
@@ -113,7 +113,7 @@ class Room:
             RoomUnavailable: the connection was lost and did not come back.
             JuneError: what `chunks` raise.
         """
-        if self._publisher is None or self._publication is None:
+        if self._publisher is None or self._pulse is None:
             raise RoomUnavailable(f"the room {shown(self.name)} was left")
         captions, published = Captions(line), self._transcription(line)
 
@@ -123,7 +123,7 @@ class Room:
                 published.add(captions.upto(seconds))
 
         try:
-            await self._while_joined(self._watched(self._publisher, chunks, captions, told))
+            await self._while_joined(self._watched(self._publisher, self._pulse, chunks, captions, told))
             if published:
                 published.add(captions.rest())
         finally:
@@ -142,7 +142,8 @@ class Room:
                 await self._room.disconnect()
         if self._source:
             await self._source.aclose()
-        self._source = self._publisher = self._publication = None
+        # each but the source refers back to this: what LiveKit's library holds would wait for the collector
+        self._source = self._publisher = self._publication = self._pulse = None
 
     async def _connect(self, ticket: Ticket) -> None:
         for event, handler in self._handlers.items():
@@ -161,6 +162,7 @@ class Room:
         self._publisher = Publisher(
             self._source, connected=self._connected, settled=self._settled, underrun=self._underrun
         )
+        self._pulse = Pulse(self._room, silent=self._on_silent, answers=self._on_answers)
         self._flowing.set()
 
     async def _while_joined(self, work: Coroutine[Any, Any, None]) -> None:
@@ -180,13 +182,14 @@ class Room:
     async def _watched(
         self,
         publisher: Publisher,
+        pulse: Pulse,
         chunks: AsyncGenerator[AudioChunk, None],
         captions: Captions,
         told: Callable[[float], None],
     ) -> None:
         """Play, and know while it plays whether the server is there."""
         self._unheard = 0.0
-        watching = asyncio.create_task(self._pulse.watch())
+        watching = asyncio.create_task(pulse.watch())
         try:
             await publisher.play(chunks, captions, told)
         finally:
@@ -206,7 +209,8 @@ class Room:
     async def _settled(self) -> float:
         """Return when the end that has just been played can be heard, with the seconds that were not."""
         ended = monotonic()
-        await self._pulse.settled()
+        if self._pulse:
+            await self._pulse.settled()
         if self._flowing.is_set() and not self._unheard:
             return 0.0
         lasted = ended - self._away_at
