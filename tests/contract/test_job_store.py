@@ -277,7 +277,7 @@ async def test_lists_are_pages_of_the_newest(store: SqlJobStore) -> None:
         await store.list(None, (), uuid4().hex, 10)
 
 
-@pytest.mark.parametrize("ident", ["", "nobody", "\x00", "\ud800", "a" * 33, "A" * 32, "'; --", uuid4().hex])
+@pytest.mark.parametrize("ident", ["", "nobody", "\x00", "\ud800", "a" * 33, "A" * 32, "'; --", "0" * 32])
 async def test_an_id_that_is_none_is_not_found(store: SqlJobStore, ident: str) -> None:
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: store.get(ident),
