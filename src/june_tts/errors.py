@@ -152,7 +152,6 @@ class NotConfigured(JuneError):
     """This needs something that is not configured here."""
 
     code = "not_configured"
-    retryable = True
 
 
 class EngineFailed(JuneError):
