@@ -4,6 +4,7 @@ Each test does something and says what moves by it; the last one fails for a doc
 """
 
 import asyncio
+import mmap
 import os
 import resource
 import signal
@@ -375,11 +376,13 @@ async def test_a_process_that_does_something() -> set[str]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
     try:
-        memory = bytearray(os.urandom(64 << 20))
+        # not from the allocator, which may have as much at hand
+        memory = mmap.mmap(-1, 64 << 20)
+        memory.write(b"x" * (64 << 20))
         opened = os.open(os.devnull, os.O_RDONLY)
         scrapes.look()
         os.close(opened)
-        assert memory
+        memory.close()
         return scrapes.moved()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
