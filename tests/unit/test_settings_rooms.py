@@ -1,5 +1,6 @@
 """What rooms need, from the settings: all of it, or a word on what is missing."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,16 @@ async def test_half_of_it_stops_the_start_and_says_what_is_missing(
     tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     with pytest.raises(SettingsError) as refused:
-        await rooms(tmp_path, **{name: KEYS[name] for name in names})
+        async with asyncio.timeout(30):
+            await rooms(tmp_path, **{name: KEYS[name] for name in names})
     assert ", ".join(names) in str(refused.value) and "ORCHESTRATOR_URL" in str(refused.value)
     assert "s" * 40 not in str(refused.value)
 
 
 async def test_a_room_to_join_needs_a_server(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="LIVEKIT_ROOM"):
-        await rooms(tmp_path, LIVEKIT_ROOM="lobby")
+        async with asyncio.timeout(30):
+            await rooms(tmp_path, LIVEKIT_ROOM="lobby")
 
 
 @pytest.mark.parametrize(
