@@ -17,7 +17,7 @@ from june_tts.bootstrap.jobs import jobs_of
 from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.phrases import book_of, phrases_of
 from june_tts.bootstrap.reloading import live_limits, reloads_of
-from june_tts.bootstrap.rooms import utterances_of
+from june_tts.bootstrap.rooms import ticket_source, utterances_of
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.bootstrap.telemetry import health_of, traces_of, watch_machine
 from june_tts.bootstrap.voices import cached_voices, counted_uses, warm_voices
@@ -59,6 +59,8 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
     """
     async with AsyncExitStack() as stack:
         metrics = Metrics()
+        # before anything is opened
+        ticket_source(settings, stack)
         make_folder(settings.data_dir)
         shared = await shared_of(settings, metrics, stack)
         stores = await open_stores(database_url(settings), settings.data_dir, database_limits(settings))
