@@ -1,6 +1,5 @@
 """The one composition root: builds everything from the settings and closes it in reverse."""
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +10,7 @@ from june_tts.audio.judge import judge
 from june_tts.bootstrap.access import access_of
 from june_tts.bootstrap.admission import admission_of
 from june_tts.bootstrap.batch import batches_of
+from june_tts.bootstrap.beside import beside
 from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
 from june_tts.bootstrap.jobs import jobs_of
@@ -133,8 +133,7 @@ def _services(
         watch_engine(metrics, engine)
     recorder = Recorder(metrics)
     admission = admission_of(settings, metrics, recorder, link)
-    lag = asyncio.create_task(watch_loop(metrics))
-    stack.callback(lag.cancel)
+    beside(stack, watch_loop(metrics))
     watch_machine(metrics, stack, gpus=not any(isinstance(engine, HostedEngine) for engine in engines))
     synthesizer = Synthesizer(
         library,

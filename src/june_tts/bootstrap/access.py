@@ -3,13 +3,13 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
+from june_tts.bootstrap.beside import beside
 from june_tts.cache import Shared
 from june_tts.cache.memory_ledger import MemoryLedger
 from june_tts.cache.shared_ledger import SharedLedger
@@ -53,10 +53,10 @@ async def access_of(
     await meter.start()
     stack.push_async_callback(meter.close)
     audit = Audit(stores.audit if stores else MemoryAuditStore())
-    _beside(stack, meter.run())
+    beside(stack, meter.run())
     if stores:
-        _beside(stack, keys.watch())
-        _beside(stack, _keep_house(audit, settings.audit_days))
+        beside(stack, keys.watch())
+        beside(stack, _keep_house(audit, settings.audit_days))
     desk = KeyDesk(stores.keys if stores else MemoryKeyStore(), audit, _teller(keys, shared, stack))
     hosts, origins = settings.allowed_hosts, settings.cors_origins
     return AccessControl(keys, meter, desk, audit, metrics.access, hosts, origins)
@@ -122,7 +122,13 @@ def _meter(
 def _teller(keys: KeyRing, shared: Shared | None, stack: AsyncExitStack) -> Any:
     """Has everyone look at the keys at once, this process first."""
     looks: set[asyncio.Task[None]] = set()
-    stack.callback(lambda: [look.cancel() for look in looks])
+
+    async def end() -> None:
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+
+    stack.push_async_callback(end)
 
     def heard(_: bytes) -> None:
         look = asyncio.create_task(keys.look())
@@ -148,16 +154,6 @@ async def _keep_house(audit: Audit, days: int) -> None:
         except StoreUnavailable as away:
             log.warning("audit log not shortened yet", reason=str(away))
         await asyncio.sleep(PRUNE_SECONDS)
-
-
-def _beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(work)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
 
 
 def _refuse_open(settings: Settings, keys: KeyRing) -> None:

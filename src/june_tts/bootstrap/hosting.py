@@ -1,11 +1,11 @@
 """The engines of several web workers: in a process of their own, or what a worker has of them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from june_tts.bootstrap.admission import rules_of
+from june_tts.bootstrap.beside import beside
 from june_tts.bootstrap.engines import built_engines, started, watch_engine
 from june_tts.bootstrap.library import database_limits, database_url, make_folder, recogniser_of
 from june_tts.bootstrap.sharing import shared_of
@@ -48,8 +48,7 @@ async def hosting(settings: Settings) -> AsyncIterator[Hosting]:
         await warm_voices(settings, store, stores.voice_uses, engines)
         for engine in engines:
             watch_engine(metrics, engine)
-        lag = asyncio.create_task(watch_loop(metrics))
-        stack.callback(lag.cancel)
+        beside(stack, watch_loop(metrics))
         watch_machine(metrics, stack)
         admission = Admission(rules_of(settings), metrics.admission, lambda code: None)
         yield Hosting(engines, metrics, admission)

@@ -1,10 +1,10 @@
 """What watches the server: traces, the watchdog of the engines, what health says."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
+from june_tts.bootstrap.beside import beside
 from june_tts.cache import Shared
 from june_tts.cache.voices import CachedVoices
 from june_tts.errors import SettingsError
@@ -57,8 +57,8 @@ def health_of(
     watchdog = Watchdog(engines, recorder.progress, metrics.engines, settings.watchdog_seconds)
     redis = None if shared is None else lambda: shared.available
     health = Health(engines, store, watchdog, draining=lambda: admission.draining, redis=redis)
-    for work in (watchdog.run(), health.run()):
-        stack.callback(asyncio.create_task(work).cancel)
+    beside(stack, watchdog.run())
+    beside(stack, health.run())
     metrics.database.watch(lambda: health.database)
     behind = store.behind if isinstance(store, CachedVoices) else store
     if isinstance(behind, SqlVoiceStore):
@@ -73,4 +73,4 @@ def watch_machine(metrics: Metrics, stack: AsyncExitStack, *, gpus: bool = True)
     if gpus:
         found = Gpus()
         metrics.watch_gpus(lambda: found.now)
-        stack.callback(asyncio.create_task(found.run()).cancel)
+        beside(stack, found.run())

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from june_tts.bootstrap.beside import beside
 from june_tts.cache import Shared
 from june_tts.cache.voices import CachedVoices, VoiceCacheRules
 from june_tts.errors import JuneError, VoiceNotFound
@@ -42,9 +43,8 @@ def cached_voices(
 def counted_uses(store: VoiceUseStore, stack: AsyncExitStack) -> VoiceUses:
     """Flushed in the background until the stack is left."""
     uses = VoiceUses(store)
-    flushing = asyncio.create_task(uses.run())
     stack.push_async_callback(uses.close)
-    stack.callback(flushing.cancel)
+    beside(stack, uses.run())
     return uses
 
 

@@ -1,15 +1,20 @@
 """Connections to the two databases. Every limit on waiting is set here, and no password is ever shown."""
 
+import asyncio
 import re
 import sqlite3
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import asyncpg
-from sqlalchemy import URL, event
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from june_tts.errors import SettingsError
 from june_tts.store.breaker import Breaker
@@ -19,6 +24,8 @@ _CONNECTIONS = 4
 """Per process. Voices are small and seldom asked for; a PostgreSQL of 100 connections bears 25 replicas."""
 _RECYCLE_SECONDS = 1800
 _CLOSE_SECONDS = 0.25
+_SQLITE_CLOSE_SECONDS = 2.0
+_JOIN_SECONDS = 0.05
 _WAL_TRIES = 250
 _WAL_PAUSE_SECONDS = 0.02
 
@@ -37,17 +44,53 @@ class Limits:
     """For one transaction, waiting for its connection included; in SQLite, for other writers."""
 
 
+class _SqliteEngine(AsyncEngine):
+    """An engine that is closed when its connections' threads are.
+
+    aiosqlite gives every connection a thread. A transaction that was cancelled leaves its thread to end by
+    itself: it would answer an event loop that is closed by then, or never answer whoever closes it again.
+    """
+
+    def __init__(self, engine: AsyncEngine, threads: set[threading.Thread]) -> None:
+        super().__init__(engine.sync_engine)
+        self._threads = threads
+
+    async def dispose(self, close: bool = True) -> None:
+        """Within two seconds; a statement that runs longer is left to end by itself."""
+        end = time.monotonic() + _SQLITE_CLOSE_SECONDS
+        while True:
+            # again and again: a caller who is being cut off may still bring a connection back
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await super().dispose(close)
+            thread = next((one for one in self._threads if one.is_alive()), None)
+            if thread is None or time.monotonic() > end:
+                return
+            await asyncio.to_thread(thread.join, _JOIN_SECONDS)
+
+
 def sqlite_engine(path: Path, limits: Limits) -> AsyncEngine:
+    threads: set[threading.Thread] = set()
+
+    async def connect() -> aiosqlite.Connection:
+        connection = aiosqlite.connect(path, timeout=limits.statement, check_same_thread=False)
+        thread = connection._thread
+        thread.daemon = True  # a statement that does not end holds up no exit
+        threads.difference_update([one for one in threads if one.ident and not one.is_alive()])
+        threads.add(thread)
+        return await connection
+
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": limits.statement},
+        "sqlite+aiosqlite:///",
+        async_creator=connect,
+        poolclass=AsyncAdaptedQueuePool,
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=limits.connect,
         hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    return engine
+    return _SqliteEngine(engine, threads)
 
 
 class _Impatient(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
