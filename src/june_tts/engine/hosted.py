@@ -1,6 +1,6 @@
 """Engines that another process has: what every web worker speaks with where there are several.
 
-They are what `ports.py` asks for, one for each engine of the host. See docs/decisions/workers.md.
+They are what `ports` asks for, one for each engine of the host. See docs/decisions/workers.md.
 """
 
 import asyncio

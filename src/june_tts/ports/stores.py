@@ -1,117 +1,20 @@
-"""What the service needs from the outside. Two real implementations each, or it is not a port."""
+"""Where voices, phrases, jobs and recordings are kept."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
-from datetime import date, datetime
-from typing import Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
 
 from june_tts.jobs import Failure, HeldJob, Hold, Job, JobPiece, JobState, NewJob
 from june_tts.types import (
-    ApiKey,
-    AudioChunk,
-    AuditEntry,
-    Budget,
-    Capabilities,
     ClonedVoice,
-    EngineCounts,
-    EngineHealth,
-    Grant,
     InlineReference,
-    KeyLimits,
-    Line,
     NewVoice,
-    Order,
     Phrase,
     Picture,
-    Piece,
-    RoomsState,
-    Samples,
-    Usage,
-    Utterance,
-    Voice,
     VoiceCard,
     VoiceCodes,
     VoiceUse,
 )
-
-
-class Engine(Protocol):
-    """Makes speech. `start` before the first use, `close` after the last; both are called once."""
-
-    name: str
-
-    @property
-    def active(self) -> int:
-        """Streams that have begun and not ended."""
-        ...
-
-    @property
-    def running(self) -> int:
-        """Model runs under way at this moment."""
-        ...
-
-    def capabilities(self) -> Capabilities: ...
-
-    def voices(self) -> Sequence[Voice]:
-        """The built-in voices that can be spoken now. May change while running; never blocks."""
-        ...
-
-    async def start(self) -> None:
-        """Load and warm up.
-
-        Raises:
-            ModelUnavailable: a model file is missing or damaged.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Stop every stream and free everything."""
-        ...
-
-    def synthesize(
-        self, utterance: Utterance, pieces: AsyncIterable[Piece]
-    ) -> AsyncGenerator[AudioChunk, None]:
-        """Stream the pieces as one utterance, in order.
-
-        Closing the generator cancels the work and frees its place at once. `pieces` is read only a little
-        ahead of what has been spoken, so it may be endless, and may wait for text still being written.
-
-        Raises:
-            EngineFailed: at any time; no chunk follows.
-        """
-        ...
-
-
-@runtime_checkable
-class Supervised(Protocol):
-    """An engine whose model runs in a process of its own, and may be away for a while."""
-
-    @property
-    def health(self) -> EngineHealth: ...
-
-    @property
-    def counts(self) -> EngineCounts: ...
-
-
-@runtime_checkable
-class TellsProgress(Protocol):
-    """An engine that knows better than its readers whether it is at work."""
-
-    @property
-    def idle_since(self) -> float | None:
-        """Since when, by `time.monotonic()`, there is something to do and nothing is done; None while there
-        is nothing to do, or readers who take nothing hold it up.
-        """
-        ...
-
-
-@runtime_checkable
-class SpeaksInCodes(Protocol):
-    """An engine that turns recordings into codes and codes into speech, also for others."""
-
-    codec: "VoiceCodec"
 
 
 class VoiceStore(Protocol):
@@ -287,31 +190,6 @@ class VoiceUseStore(Protocol):
         ...
 
 
-@runtime_checkable
-class WarmsVoices(Protocol):
-    """An engine that can have ready what it needs of a voice before anyone asks for it."""
-
-    async def warm_voice(self, voice_id: str) -> None:
-        """Of the library. Raises: JuneError."""
-        ...
-
-
-class VoiceCodec(Protocol):
-    """Recordings to codes and back, for engines that speak in codes. Both calls may raise EngineFailed."""
-
-    sample_rate: int
-    """Hz, of samples both ways."""
-    codebooks: int
-
-    async def encode(self, samples: Samples) -> NDArray[np.int32]:
-        """Codes of a recording, shape (codebooks, frames)."""
-        ...
-
-    async def decode(self, codes: NDArray[np.int32]) -> Samples:
-        """The samples of codes of that shape. A code beyond its codebook's end is the last one there."""
-        ...
-
-
 class References(Protocol):
     """Voices to speak like, by the ids of Fish's API. Every call may raise StoreUnavailable."""
 
@@ -338,110 +216,3 @@ class References(Protocol):
     async def rename(self, old: str, new: str) -> None:
         """Raises: VoiceNotFound for the old id, VoiceExists for the new one, InvalidRequest."""
         ...
-
-
-class RoomPublisher(Protocol):
-    """Speaks into LiveKit rooms, one connection each."""
-
-    @property
-    def state(self) -> RoomsState: ...
-
-    async def play(
-        self,
-        room: str,
-        line: Line,
-        chunks: AsyncGenerator[AudioChunk, None],
-        heard: Callable[[float], None],
-    ) -> None:
-        """Speak in a room, joined first where need be; return when the last sample has been played.
-
-        One utterance at a time for a room. `heard` is told the seconds that have left, again and again
-        while it speaks and once more at the end. Cancelling it is silence within a frame; `chunks` are
-        closed either way.
-
-        Raises:
-            RoomUnavailable: the room cannot be joined, or was lost.
-            Overloaded: every room there may be is in use.
-            JuneError: what `chunks` raise.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Leave every room."""
-        ...
-
-
-class KeyStore(Protocol):
-    """Keeps API keys. Every call may raise StoreUnavailable."""
-
-    async def add(self, key: ApiKey) -> ApiKey:
-        """Keep a new key durably. Returns it with its revision."""
-        ...
-
-    async def change(
-        self, key_id: str, *, limits: KeyLimits | None = None, revoked_at: datetime | None = None
-    ) -> ApiKey:
-        """Keep what is given in place of what was there; who is revoked already stays so since then.
-
-        Raises: KeyNotFound.
-        """
-        ...
-
-    async def since(self, revision: int) -> Sequence[ApiKey]:
-        """Keys added or changed after that revision, in the order of theirs; 0 for all."""
-        ...
-
-
-class AuditStore(Protocol):
-    """Keeps who changed what. Every call may raise StoreUnavailable."""
-
-    async def record(self, entry: AuditEntry) -> None: ...
-
-    async def list(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
-        """The newest first, numbers below `before` alone."""
-        ...
-
-    async def prune(self, before: datetime) -> int:
-        """Forget what is older. Returns: how many entries."""
-        ...
-
-
-class UsageStore(Protocol):
-    """Counts what callers had, by days. Every call may raise StoreUnavailable."""
-
-    async def add(self, used: Sequence[Usage]) -> None:
-        """Add these counts to those of the same key and day."""
-        ...
-
-    async def since(self, day: date) -> Sequence[Usage]:
-        """Every count from that day on."""
-        ...
-
-
-class Ledger(Protocol):
-    """Keeps the budgets of callers."""
-
-    async def take(self, key_id: str, orders: Sequence[Order]) -> Sequence[Grant] | None:
-        """A grant for each order, or None where the ledger cannot be reached."""
-        ...
-
-    async def stream(self, key_id: str, owner: str, streams: int, most: int) -> bool | None:
-        """Hold places for so many streams of a caller, in place of what `owner` held.
-
-        Returns: False where all owners together would hold more than `most`; None out of reach.
-        """
-        ...
-
-
-class LocalLedger(Ledger, Protocol):
-    """A ledger in the memory of this process, which is always there."""
-
-    def take_now(self, key_id: str, orders: Sequence[Order]) -> Sequence[Grant]:
-        """As `take`, without waiting."""
-        ...
-
-    def learn(self, key_id: str, budget: Budget, left: float) -> None:
-        """Go on from what another ledger says is left."""
-        ...
-
-    def left(self, key_id: str, budget: Budget) -> float: ...
