@@ -17,10 +17,18 @@ from tests.fish_engines import engine as fish_engine
 from tests.fish_engines import utterance, written
 from tests.trace_collector import Collector, attributes, collecting
 
+from june_tts.bootstrap.hosted_admission import admit_at
+from june_tts.engine.fish import FishEngine
+from june_tts.engine.host_link import HostLink
+from june_tts.engine.hosted import hosted_engines
+from june_tts.engine.hosting import EngineHost
 from june_tts.engine.remote_client import RemoteClient, RemoteOptions
 from june_tts.engine.remote_server import Server
 from june_tts.errors import EngineFailed
+from june_tts.ports import Engine
+from june_tts.service.admission import Admission, AdmissionRules
 from june_tts.telemetry.log import configure
+from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.otel import OtelTraces, TraceOptions
 from june_tts.telemetry.tracing import (
     NO_SPAN,
@@ -139,8 +147,14 @@ async def test_a_collector_that_is_away_delays_neither_requests_nor_the_end() ->
             await traces.close()
 
 
-async def test_the_fish_engines_process_tells_its_part_of_the_trace(tmp_path: Path) -> None:
-    async with collecting() as collector, fish_engine(tmp_path, "--step", "0.002") as engine:
+@pytest.mark.parametrize("shared", [False, True])
+async def test_the_fish_engines_process_tells_its_part_of_the_trace(tmp_path: Path, shared: bool) -> None:
+    """`shared`: by several web workers, through the process that has the engine's handle."""
+    async with (
+        collecting() as collector,
+        fish_engine(tmp_path, "--step", "0.002") as own,
+        _perhaps_shared(own, tmp_path, shared) as engine,
+    ):
         traces = OtelTraces(options(collector))
         request = traces.request("call", CALLER)
         speak = request.child("speak")
@@ -148,6 +162,8 @@ async def test_the_fish_engines_process_tells_its_part_of_the_trace(tmp_path: Pa
         async with aclosing(chunks):
             async for _ in chunks:
                 assert current() is NO_SPAN
+        if shared:
+            await asyncio.sleep(0.1)  # its spans come after its audio
         speak.end()
         request.end()
         await traces.close()
@@ -163,6 +179,22 @@ async def test_the_fish_engines_process_tells_its_part_of_the_trace(tmp_path: Pa
     frames = parts[-1].end_time_unix_nano - parts[-1].start_time_unix_nano
     assert frames >= 11 * 0.002 * 1e9
     assert [event.name for event in turn.events] == ["first_audio"]
+
+
+@asynccontextmanager
+async def _perhaps_shared(engine: FishEngine, folder: Path, shared: bool) -> AsyncIterator[Engine]:
+    if not shared:
+        yield engine
+        return
+    admission = Admission(AdmissionRules(), Metrics().admission, lambda code: None)
+    host, link = EngineHost([engine], admit_at(admission)), HostLink(str(folder / "host"))
+    await host.start(str(folder / "host"))
+    await link.start()
+    try:
+        yield hosted_engines(link)[0]
+    finally:
+        await link.close()
+        await host.close()
 
 
 async def test_a_step_that_fails_in_the_process_is_logged_there_with_its_trace(

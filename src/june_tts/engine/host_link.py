@@ -18,6 +18,7 @@ from june_tts.engine.host_messages import (
     Done,
     EngineState,
     Failed,
+    Spans,
     State,
     ToHost,
     Wants,
@@ -27,6 +28,8 @@ from june_tts.engine.host_messages import (
 )
 from june_tts.errors import EngineFailed, JuneError, ModelUnavailable
 from june_tts.fish.wire import Unpacker, WireError
+from june_tts.telemetry.noted import record
+from june_tts.telemetry.tracing import Span
 
 READ_BYTES = 1 << 18
 RETRY_SECONDS = 0.05
@@ -130,6 +133,10 @@ class HostLink:
         """By engine, in the order of preference; as last heard of, also while the host is away."""
         self.since = time.time()
         """When it was connected or lost, seconds since 1970."""
+        self.heard = time.monotonic()
+        """When the host last said anything."""
+        self._spans: dict[int, Span] = {}
+        """What is recorded, by call: the host tells its part when the call is over here already."""
         self.restarts = -1
         """Hosts that took the place of another one."""
 
@@ -174,6 +181,10 @@ class HostLink:
             raise EngineFailed(f"the request cannot be handed to the engine: {bad}") from bad
         return call
 
+    def record(self, call: HostCall, span: Span) -> None:
+        """Have what the host notes of the call recorded within `span`."""
+        self._spans[call.id] = span
+
     def finish(self, call: HostCall) -> None:
         """Forget a call; one that is not over is cancelled in the engine."""
         call.abandon()
@@ -216,6 +227,7 @@ class HostLink:
         unpacker = Unpacker()
         try:
             while data := await reader.read(READ_BYTES):
+                self.heard = time.monotonic()
                 for frame in unpacker.feed(data):
                     self._handle(*unpacked(frame))
         except OSError:
@@ -228,6 +240,9 @@ class HostLink:
             # one that did not load this time keeps its voices: who asks for it is told that it is away
             self.states = {**self.states, **{state.name: state for state in message.engines}}
             self._changed.set()
+        elif isinstance(message, Spans):
+            if (span := self._spans.pop(message.id, None)) is not None:
+                record(message.noted, span)
         elif isinstance(message, Answer):
             if (call := self._calls.get(message.id)) is not None:
                 call.answer(message, array)
@@ -239,3 +254,4 @@ class HostLink:
         error: JuneError = EngineFailed("the engine could not finish this request: its process ended")
         for call in list(self._calls.values()):
             call.fail(error)
+        self._spans.clear()

@@ -14,6 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from june_tts.errors import EngineFailed, JuneError
 from june_tts.fish.wire import Frame, WireError, pack
+from june_tts.telemetry.noted import Noted
+from june_tts.telemetry.tracing import TraceContext
 from june_tts.types import (
     Capabilities,
     EngineCounts,
@@ -37,6 +39,10 @@ class Speak:
     engine: str
     utterance: Utterance
     sizes: tuple[int, ...] = ()
+    trace: TraceContext | None = None
+    """Of the worker's span; None where nobody traces the request."""
+    noted: bool = False
+    """Whether the worker records it: the answer to come last is then `Spans`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,19 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Spans:
+    """What an utterance was made of in the host; sent when it is over, however it ended."""
+
+    id: int
+    noted: tuple[Noted, ...]
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError, where they are no tree."""
+        if not self.noted or any(one.parent not in range(at) for at, one in enumerate(self.noted) if at):
+            raise ValueError("expected spans after those that they are within")
+
+
+@dataclass(frozen=True, slots=True)
 class Coded:
     id: int
 
@@ -168,18 +187,21 @@ class EngineState:
     codec_rate: int = 0
     """Hz; 0 where it does not speak in codes."""
     codebooks: int = 0
+    tells_progress: bool = False
+    idle_since: float | None = None
+    """See `ports.TellsProgress`."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of every engine, in the order of preference; at first, and whenever it has changed."""
+    """Of every engine, in the order of preference; at first, whenever it has changed, and now and then."""
 
     engines: tuple[EngineState, ...]
 
 
 ToHost = Speak | Written | AllWritten | Took | Cancel | Encode | Decode | Enter | Sign
 Answer = Entered | Wants | Chunk | Done | Failed | Coded | Sounded
-ToWorker = State | Answer
+ToWorker = State | Spans | Answer
 Message = ToHost | ToWorker
 Array = NDArray[Any]
 

@@ -4,6 +4,7 @@ They are what `ports` asks for, one for each engine of the host. See docs/decisi
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 
 import numpy as np
@@ -28,6 +29,7 @@ from june_tts.engine.host_messages import (
 )
 from june_tts.errors import EngineFailed
 from june_tts.ports import VoiceCodec
+from june_tts.telemetry.tracing import current
 from june_tts.types import (
     AudioChunk,
     Capabilities,
@@ -38,6 +40,9 @@ from june_tts.types import (
     Utterance,
     Voice,
 )
+
+SILENT_SECONDS = 2.5
+"""Without a word from the host, which says something every second: it hangs."""
 
 
 class HostedEngine:
@@ -89,7 +94,12 @@ class HostedEngine:
         self, utterance: Utterance, pieces: AsyncIterable[Piece]
     ) -> AsyncGenerator[AudioChunk, None]:
         bare, sizes, recordings = spoken_like(utterance)
-        call = await self._link.begin(lambda id: Speak(id, self.name, bare, sizes), recordings)
+        span = current()
+        call = await self._link.begin(
+            lambda id: Speak(id, self.name, bare, sizes, span.context, span.recording), recordings
+        )
+        if span.recording:
+            self._link.record(call, span)
         feeding = asyncio.create_task(_feed(call, pieces))
         try:
             while not isinstance((answer := await call.next())[0], Done):
@@ -118,12 +128,36 @@ async def _feed(call: HostCall, pieces: AsyncIterable[Piece]) -> None:
     call.send(AllWritten(call.id, failed=call.unwritten is not None))
 
 
-class HostedCodecEngine(HostedEngine):
+class _Tells(HostedEngine):
+    """One that knows better than its readers whether it is at work: `ports.TellsProgress`."""
+
+    @property
+    def idle_since(self) -> float | None:
+        """See `ports.TellsProgress`; also where the host itself says nothing any more."""
+        since, heard = self._state.idle_since, self._link.heard
+        silent = heard if self._link.connected and time.monotonic() - heard > SILENT_SECONDS else None
+        return min((at for at in (since, silent) if at is not None), default=None)
+
+
+class _SpeaksInCodes(HostedEngine):
     """One that speaks in codes, too."""
 
     def __init__(self, name: str, link: HostLink) -> None:
         super().__init__(name, link)
         self.codec: VoiceCodec = HostedCodec(name, link)
+
+
+class _SpeaksInCodesAndTells(_SpeaksInCodes, _Tells):
+    pass
+
+
+_KINDS = {
+    (False, False): HostedEngine,
+    (False, True): _Tells,
+    (True, False): _SpeaksInCodes,
+    (True, True): _SpeaksInCodesAndTells,
+}
+"""By whether it speaks in codes, and whether it tells of its progress."""
 
 
 class HostedCodec:
@@ -162,6 +196,5 @@ class HostedCodec:
 def hosted_engines(link: HostLink) -> list[HostedEngine]:
     """One for each engine of the host, in its order. The link must have been started."""
     return [
-        (HostedCodecEngine if state.codec_rate else HostedEngine)(name, link)
-        for name, state in link.states.items()
+        _KINDS[state.codec_rate > 0, state.tells_progress](name, link) for name, state in link.states.items()
     ]

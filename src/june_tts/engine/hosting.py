@@ -26,6 +26,7 @@ from june_tts.engine.host_messages import (
     Message,
     Sign,
     Sounded,
+    Spans,
     Speak,
     State,
     Took,
@@ -39,7 +40,9 @@ from june_tts.engine.host_messages import (
 )
 from june_tts.errors import EngineFailed, JuneError
 from june_tts.fish.wire import Unpacker, WireError
-from june_tts.ports import Engine, SpeaksInCodes, Supervised, VoiceCodec
+from june_tts.ports import Engine, SpeaksInCodes, Supervised, TellsProgress, VoiceCodec
+from june_tts.telemetry.noted import Notes
+from june_tts.telemetry.tracing import Unrecorded, as_current
 from june_tts.types import Piece, Utterance
 
 READ_BYTES = 1 << 18
@@ -48,6 +51,8 @@ CHUNKS_AHEAD = 2
 The engine's own measure of how far ahead it may be (JUNE_AHEAD_SECONDS) comes on top of these."""
 STATE_SECONDS = 0.25
 """Between two looks at what the engines tell of themselves."""
+PULSE_LOOKS = 4
+"""After so many without news it is told all the same: a worker can tell silence from a host that hangs."""
 
 log = logging.getLogger(__name__)
 
@@ -109,11 +114,12 @@ class EngineHost:
             del self._sessions[session]
 
     async def _tell(self) -> None:
-        told = self._state()
+        told, looks = self._state(), 0
         while True:
             await asyncio.sleep(STATE_SECONDS)
-            if (now := self._state()) != told:
-                told = now
+            looks += 1
+            if (now := self._state()) != told or looks >= PULSE_LOOKS:
+                told, looks = now, 0
                 for session in self._sessions:
                     session.send(now)
 
@@ -135,6 +141,8 @@ def state_of(engine: Engine) -> EngineState:
         beside.counts if beside else None,
         codec.sample_rate if codec else 0,
         codec.codebooks if codec else 0,
+        isinstance(engine, TellsProgress),
+        engine.idle_since if isinstance(engine, TellsProgress) else None,
     )
 
 
@@ -237,7 +245,7 @@ class Session:
         """What a call asks for."""
         match message:
             case Speak(id=id):
-                await self._speak(message, with_recordings(message, array), self._streams[id])
+                await self._traced(message, with_recordings(message, array), self._streams[id])
             case Enter():
                 await self._enter(message)
             case Encode(id, name):
@@ -282,6 +290,18 @@ class Session:
         except Exception as error:
             log.exception("a stream failed")
             self.send(failure(id, error))
+
+    async def _traced(self, message: Speak, utterance: Utterance, stream: Hosted) -> None:
+        if not message.noted:
+            with as_current(Unrecorded(message.trace)):
+                return await self._speak(message, utterance, stream)
+        notes = Notes(message.trace)
+        try:
+            with as_current(notes.span):
+                await self._speak(message, utterance, stream)
+        finally:
+            # also of one that was cut off: that is when one wants to know
+            self.send(Spans(message.id, notes.all()))
 
     async def _speak(self, message: Speak, utterance: Utterance, stream: Hosted) -> None:
         made = self._engine(message.engine).synthesize(utterance, stream.pieces())

@@ -15,15 +15,17 @@ from tests.waiting import becomes
 from june_tts.bootstrap.hosted_admission import HostedAdmission, admit_at
 from june_tts.engine.fake import FakeCodec, FakeEngine
 from june_tts.engine.host_link import HostLink, HostPatience
-from june_tts.engine.host_messages import AllWritten, Speak, Written, packed
+from june_tts.engine.host_messages import AllWritten, Spans, Speak, Written, packed
 from june_tts.engine.hosted import HostedEngine, hosted_engines
 from june_tts.engine.hosting import EngineHost
 from june_tts.errors import DeadlineMissed, EngineFailed, Overloaded, TextTooLong, UnsupportedParameter
 from june_tts.fish.wire import Frame, Unpacker, pack
-from june_tts.ports import SpeaksInCodes, Supervised
+from june_tts.ports import SpeaksInCodes, Supervised, TellsProgress
 from june_tts.service.admission import Admission, AdmissionRules
 from june_tts.service.terms import Terms, terms
 from june_tts.telemetry.metrics import Metrics
+from june_tts.telemetry.noted import MOST_NOTED, Noted, Notes
+from june_tts.telemetry.tracing import Span, TraceContext, Unrecorded, as_current, current
 from june_tts.types import (
     AudioChunk,
     EngineCounts,
@@ -38,6 +40,7 @@ pytestmark = pytest.mark.unit
 
 TEXTS = ("Good morning.", "It is half past nine, and the train leaves.")
 RULES = AdmissionRules(2, 1, {"interactive": 5.0, "normal": 5.0, "batch": 5.0})
+CALLER = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True, state="a=b")
 SOON = HostPatience(start=5.0, wait=2.0, answer=5.0)
 
 
@@ -130,6 +133,104 @@ async def test_text_is_read_no_further_than_without_a_host() -> None:
             before = len(two.engine.spoken)
             await asyncio.sleep(0.05)
             assert len(two.engine.spoken) == before and len(read) <= before + 1
+
+
+class Traced(FakeEngine):
+    """Its work is a span that never ends by itself, within one of two."""
+
+    async def synthesize(
+        self, utterance: Utterance, pieces: AsyncIterable[Piece]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        current().set(told="of all")
+        outer = current().child("outer", at=1.0, kind="client", number=3)
+        outer.child("inner", at=2.0).end(at=3.0)
+        outer.event("heard", at=2.5)
+        async for chunk in super().synthesize(utterance, pieces):
+            yield chunk
+        outer.fail("odd")
+        outer.end(at=4.0)
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_spans_of_the_host_are_recorded_in_the_worker(cut_off: bool) -> None:
+    mine = Notes(CALLER)
+    async with pair(Traced(step_seconds=0.001)) as two:
+        said = two.hosted.synthesize(utterance(two.engine), pieces("a" * 500))
+        with as_current(mine.span):
+            async with aclosing(said) as chunks:
+                async for _ in chunks:
+                    if cut_off:
+                        break
+        await becomes(lambda: len(mine.all()) == 3)
+        await becomes(lambda: two.engine.active == 0)
+    root, outer, inner = mine.all()
+    assert root.attributes == {"told": "of all"}
+    assert (outer.name, outer.parent, outer.kind, outer.began) == ("outer", 0, "client", 1.0)
+    assert (outer.attributes, outer.events) == ({"number": 3}, (("heard", 2.5),))
+    assert (inner.name, inner.parent, inner.began, inner.ended) == ("inner", 1, 2.0, 3.0)
+    # cut off, it had no end of its own
+    assert (outer.failed, outer.ended == 4.0) == (("", False) if cut_off else ("odd", True))
+
+
+async def test_nothing_is_noted_where_nobody_records_it() -> None:
+    seen: list[Span] = []
+
+    class Looks(FakeEngine):
+        async def synthesize(
+            self, utterance: Utterance, pieces: AsyncIterable[Piece]
+        ) -> AsyncGenerator[AudioChunk, None]:
+            seen.append(current())
+            async for chunk in super().synthesize(utterance, pieces):
+                yield chunk
+
+    async with pair(Looks()) as two:
+        with as_current(Unrecorded(CALLER)):
+            await spoken(two.hosted, utterance(two.engine), pieces("Yes."))
+        await spoken(two.hosted, utterance(two.engine), pieces("Yes."))
+    assert [(span.recording, span.context) for span in seen] == [(False, CALLER), (False, None)]
+
+
+def test_more_spans_than_there_may_be_are_left_out() -> None:
+    notes = Notes(CALLER)
+    for _ in range(2 * MOST_NOTED):
+        notes.span.child("a name of a usual length", kind="client", positions=12345, stop="limit").end()
+    assert len(notes.all()) == MOST_NOTED
+    assert packed(Spans(1, notes.all()))
+
+
+def test_spans_that_are_no_tree_are_no_message() -> None:
+    one = Noted("one", 1, 0.0, 0.0)
+    with pytest.raises(ValueError, match="within"):
+        Spans(1, (one, one))
+
+
+async def test_an_engine_that_knows_of_its_progress_says_so_through_the_host() -> None:
+    class Tells(FakeEngine):
+        idle_since: float | None = None
+
+    async with pair(Tells()) as two:
+        hosted: object = two.hosted
+        assert isinstance(hosted, TellsProgress) and hosted.idle_since is None
+        two.engine.idle_since = 7.0  # type: ignore[attr-defined]  # of the class above
+        await becomes(lambda: hosted.idle_since == 7.0)
+    async with pair() as two:
+        assert not isinstance(two.hosted, TellsProgress)
+
+
+async def test_a_host_that_says_nothing_any_more_makes_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tells(FakeEngine):
+        idle_since: float | None = None
+
+    monkeypatch.setattr("june_tts.engine.hosted.SILENT_SECONDS", 1.5)
+    async with pair(Tells()) as two:
+        hosted: object = two.hosted
+        assert isinstance(hosted, TellsProgress)
+        heard = two.link.heard
+        await becomes(lambda: two.link.heard > heard)
+        assert hosted.idle_since is None
+        monkeypatch.setattr("june_tts.engine.hosting.Session.send", lambda *_: None)
+        await becomes(lambda: hosted.idle_since is not None)
+        assert hosted.idle_since == two.link.heard
 
 
 async def test_closing_ends_the_work_in_the_host() -> None:
