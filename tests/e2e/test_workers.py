@@ -140,3 +140,15 @@ def test_rooms_are_refused_with_the_reason(tmp_path: Path) -> None:
         with june(tmp_path, workers=WORKERS, LIVEKIT_URL="ws://127.0.0.1:1"):
             pass
     assert "exit 2" in str(refused.value) and "Traceback" not in str(refused.value)
+
+
+def test_a_voice_that_is_a_model_speaks_through_every_worker(tmp_path: Path) -> None:
+    with june(tmp_path, workers=WORKERS, JUNE_ENGINES="piper", JUNE_DEFAULT_VOICE="joe") as server:
+        with ThreadPoolExecutor(4) as pool:
+            said = [pool.submit(server.speak, "Good morning, how are you?", voice="joe") for _ in range(12)]
+        heard = [speech.result() for speech in said]
+        assert {reply.status_code for reply in heard} == {200}
+        # two bytes a sample, 22,050 of them a second
+        assert all(1.0 < len(reply.content) / 44_100 < 4.0 for reply in heard)
+        loaded = [one.memory_info().rss for one in (*server.running(HOST), *server.running(WEB))]
+        assert loaded[0] > max(loaded[1:]), "the engines' process has the model, and no worker has"
