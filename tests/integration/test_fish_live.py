@@ -398,6 +398,29 @@ async def test_one_socket_too_many_is_refused_with_503() -> None:
         assert "Retry-After" in refused.value.response.headers
 
 
+async def test_a_socket_that_never_said_anything_makes_room_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("june_tts.service.admission_places.SILENT_SECONDS", 0.1)
+    async with live_server(sockets=2) as server, connected(server.live) as talker:
+        await talker.say("Hello.")
+        assert (await talker.turn())[1]["reason"] == "stop"
+        async with connected(server.live) as silent:
+            await asyncio.sleep(0.2)
+            async with connected(server.live) as another:
+                assert await closed(silent) == 1013
+                await another.say("Hello.")
+                assert (await another.turn())[1]["reason"] == "stop"
+                assert server.fake.services.sockets.active == 2
+                # the first has rested as long, and is not sent away for it
+                with pytest.raises(InvalidStatus):
+                    async with connected(server.live):
+                        pass
+                await talker.say("Hello again.")
+                assert (await talker.turn())[1]["reason"] == "stop"
+    assert server.fake.services.sockets.active == 0
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
 async def test_a_socket_needs_the_key(headers: dict[str, str]) -> None:
     async with live_server(api_key="right") as server:

@@ -23,9 +23,10 @@ async def serve_socket(
         # before the handshake, so that the client sees 503 as it would on any other route
         await error_response(websocket.url.path, full)(websocket.scope, websocket.receive, websocket.send)
         return
-    with place:
+    with place as held:
         await websocket.accept()
-        socket = LiveSocket(websocket, given.live)
+        socket = LiveSocket(websocket, given.live, held.heard)
+        held.silent(socket.make_room)
         try:
             await converse(socket)
             await socket.close(1000)

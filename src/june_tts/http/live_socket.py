@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -24,12 +24,14 @@ class Idle(Exception):
 class LiveSocket:
     """One reader, any number of senders."""
 
-    def __init__(self, socket: WebSocket, limits: LiveLimits) -> None:
-        """`socket`: accepted."""
+    def __init__(self, socket: WebSocket, limits: LiveLimits, heard: Callable[[], None]) -> None:
+        """`socket`: accepted; `heard` is called when a message has come."""
         self._socket = socket
+        self._heard = heard
         self._limits = limits
         self._receiving: asyncio.Task[str | bytes] | None = None
         self._gone = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
         self._active = time.monotonic()
 
     async def receive(self) -> str | bytes:
@@ -50,6 +52,7 @@ class LiveSocket:
             raise WebSocketDisconnect(1006)
         self._receiving = None
         self._active = time.monotonic()
+        self._heard()
         return receiving.result()
 
     async def send(self, message: str | bytes) -> None:
@@ -71,9 +74,15 @@ class LiveSocket:
             return
         self._gone.set()
 
+    def make_room(self) -> None:
+        """Its place is another one's from now on: say goodbye."""
+        self._leaving = asyncio.create_task(self.close(AGAIN, "nothing was said here, and others wait"))
+
     async def aclose(self) -> None:
         """Wait for no message any more. It does not say goodbye."""
         self._gone.set()
+        if self._leaving is not None:
+            await self._leaving
         if self._receiving is not None:
             self._receiving.cancel()
             await asyncio.gather(self._receiving, return_exceptions=True)

@@ -47,7 +47,9 @@ class Limits(BaseModel):
         ge=1,
         le=100_000,
         alias="JUNE_LIVE_SOCKETS",
-        description="WebSockets open at once; one more is refused with 503. Only speaking takes a stream.",
+        description="WebSockets open at once. One more takes the place of the oldest that has said nothing "
+        "for 5 seconds since it was opened; where there is none, it is refused with 503. Only speaking takes "
+        "a stream.",
     )
     live_frame_bytes: int = Field(
         20_971_520,
