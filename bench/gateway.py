@@ -3,8 +3,9 @@
     python bench/gateway.py [--rounds 200] [--engine piper] [--json bench/results/gateway.json]
 
 The engine is called in the server's own process, with the pieces of the text made beforehand; the same text
-over HTTP comes as WAV to a client in a process of its own. The two take turns, which of them goes first too.
-Nothing is kept of what was spoken. First audio is the first sample, which is behind the WAV's header.
+over HTTP comes as WAV to a client in a process of its own, which keeps its connection. The two take turns,
+which of them goes first too. Nothing is kept of what was spoken. First audio is the first sample, which is
+behind the WAV's header.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import asyncio
 import json
 import os
 import platform
+import select
 import socket
 import statistics
 import sys
@@ -108,11 +110,24 @@ def client(port: int) -> None:
     body = json.dumps({"input": TEXT, "voice": "default", "response_format": "wav"}).encode()
     head = "POST /v1/audio/speech HTTP/1.1\r\nHost: june\r\nContent-Type: application/json\r\n"
     asked = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    connection = _connected(port)
     for _ in sys.stdin:
-        # one that was kept may have been given up by the server while the engine spoke
-        with socket.create_connection(("127.0.0.1", port), 30) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            print(json.dumps(_asked(connection, asked)), flush=True)
+        if _given_up(connection):
+            connection.close()
+            connection = _connected(port)
+        print(json.dumps(_asked(connection, asked)), flush=True)
+
+
+def _connected(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), 30)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _given_up(connection: socket.socket) -> bool:
+    """By the server, which keeps no connection that rests for longer than a few seconds."""
+    # an answer has been read to its end: what there is to read now is the connection's
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def _asked(connection: socket.socket, asked: bytes) -> tuple[float, float]:

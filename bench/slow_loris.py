@@ -103,19 +103,35 @@ async def _trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def lorises(server: Served, count: int, seen: Counter[str]) -> AsyncIterator[None]:
-    async def one(kind: Loris) -> None:
-        while True:
-            with suppress(OSError):
-                await kind("127.0.0.1", server.port, seen)
-            await asyncio.sleep(AGAIN_SECONDS)
-
-    tasks = [asyncio.create_task(one(KINDS[number % len(KINDS)])) for number in range(count)]
+    """In a process of their own: what they keep busy besides the server is not whoever measures it."""
+    command = ["-m", "bench.slow_loris", "--attack", str(server.port), "--lorises", str(count)]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdin=pipe, stdout=pipe)
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if process.stdin is not None:
+            process.stdin.close()  # `communicate` leaves it open where it has nothing to say
+        told, _ = await process.communicate()
+        seen.update(json.loads(told))
+
+
+async def attack(port: int, count: int) -> None:
+    """Until standard input ends; what was seen is printed then."""
+    seen = Counter[str]()
+
+    async def one(kind: Loris) -> None:
+        while True:
+            with suppress(OSError):
+                await kind("127.0.0.1", port, seen)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    tasks = [asyncio.create_task(one(KINDS[number % len(KINDS)])) for number in range(count)]
+    await asyncio.to_thread(sys.stdin.read)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print(json.dumps(seen))
 
 
 async def first_audio(server: Served, draw: random.Random, seen: Counter[str]) -> float | None:
@@ -202,9 +218,13 @@ def main() -> None:
     parser.add_argument("--settle", type=float, default=SETTLE_SECONDS, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("bench/results/slow_loris.json"))
+    parser.add_argument("--attack", type=int, metavar="PORT", help=argparse.SUPPRESS)
     given = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * given.lorises)), hard))
+    if given.attack:
+        asyncio.run(attack(given.attack, given.lorises))
+        return
     # places for all of them: which engine carries how many is learned
     piper = {"JUNE_ENGINES": "piper", "JUNE_MAX_STREAMS": str(given.streams)}
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), **piper) as server:

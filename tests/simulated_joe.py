@@ -77,8 +77,17 @@ class Joe:
     """One after another, `run` offers rates to the same gate: what it has learned stays."""
 
     def __init__(
-        self, gate: Callable[[Callable[[Ticket], None]], Gate], chars: Sequence[int], seed: int
+        self,
+        gate: Callable[[Callable[[Ticket], None]], Gate],
+        chars: Sequence[int],
+        seed: int,
+        *,
+        pauses: float = 0.0,
     ) -> None:
+        """`pauses`: of the whole machine, 0.2 to 0.5 s each, in a minute. Real ones share their cores."""
+        self._pauses = pauses
+        self._paused = 0.0
+        """Until when."""
         self._gate = gate(self._moved)
         self._chars = chars
         self._random = random.Random(seed)
@@ -147,7 +156,14 @@ class Joe:
             self._running += 1
             alone = self._running == 1 and not self._schedule.can_run()
             cost, audio = self._cost(piece, alone)
-            self._at(self._now + 1.1 * cost / (BOTH_CORES if alone else 1.0), self._stepped, piece, audio)
+            done = self._now + 1.1 * cost / (BOTH_CORES if alone else 1.0)
+            self._at(done + self._pause(cost), self._stepped, piece, audio)
+
+    def _pause(self, seconds: float) -> float:
+        """How much longer something takes than these."""
+        if self._pauses and self._random.random() < self._pauses / 60 * seconds / 1.4:
+            self._paused = self._now + self._random.uniform(0.2, 0.5)
+        return max(0.0, self._paused - self._now)
 
     def _cost(self, piece: Running, alone: bool) -> tuple[float, float]:
         """Seconds of one core, and of the audio that it makes."""

@@ -1,16 +1,14 @@
 """The disk of an SQLite library is full: uploads are refused with the reason, and nothing is lost."""
 
-import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.faults.ledger import ROUNDS, Ledger
 from tests.faults.server import FAKE, SERVE, Server, served
+from tests.faults.small_disk import left, small_disk
 from tests.faults.traffic import Traffic, traffic_to, works
 
 pytestmark = pytest.mark.faults
@@ -20,23 +18,9 @@ LEFT_BYTES = 400_000
 """Three recordings."""
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of a few megabytes."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "june", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no disk of our own can be mounted here: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "disk") as folder:
+    with small_disk(tmp_path / "disk", DISK) as folder:
         yield folder
 
 
@@ -54,7 +38,7 @@ async def test_uploads_are_refused_with_the_reason_and_the_library_is_intact(
     async with traffic_to(server.address, line, prefix="full") as traffic:
         for number in range(ROUNDS or 3):
             line.rounds += 1
-            (disk / "ballast").write_bytes(bytes(max(0, _free(disk) - LEFT_BYTES)))
+            (disk / "ballast").write_bytes(bytes(max(0, left(disk) - LEFT_BYTES)))
             said = await _fill(traffic, 1000 * number)
             assert "no room left on its disk" in said, said
             before = set(traffic.there)
@@ -71,11 +55,6 @@ async def test_uploads_are_refused_with_the_reason_and_the_library_is_intact(
         assert line.lost == 0 and line.refused and traffic.silent["fake"] == 0
     check = sqlite3.connect(disk / "june.db").execute("PRAGMA integrity_check").fetchall()
     assert check == [("ok",)]
-
-
-def _free(folder: Path) -> int:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize
 
 
 async def _fill(traffic: Traffic, first: int) -> str:

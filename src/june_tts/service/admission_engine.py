@@ -61,8 +61,9 @@ class EngineLoad:
         self.learned.counts(self.active, self._beginning)
 
     def end(self, ticket: Ticket, kept_waiting: bool, now: float) -> None:
-        """`kept_waiting`: others wait for its place."""
-        busy = kept_waiting or self.active >= self.learned.playing.value
+        """`kept_waiting`: others wait for a place."""
+        # only then is the place taken again at once, so that the time between two ends tells the pace
+        busy = kept_waiting and self.active >= self.learned.playing.value
         self._playing.discard(ticket)
         ticket.state = "over"
         if ticket.stream is not None:

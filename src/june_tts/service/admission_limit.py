@@ -4,9 +4,10 @@ Two limits, as there are two ways to ask too much. How many may *play* is told b
 sound, or nearly do. How many may *begin* at a time is told by first audio that comes late: those that begin
 wait for each other in the engine, while those that play and are ahead stand back.
 
-Each is lowered by a share at most once in `WINDOW_SECONDS`, to below what there was; raised by one where it
-kept somebody waiting and all was well. Both begin at the most there may be: a cold server knows no reason to
-refuse anybody.
+Each is lowered by a share at most once in `WINDOW_SECONDS`, to below what there was, where that was too much
+for two of them in a row: one may be the machine's own pause, which a smaller limit would not have prevented.
+It is raised by one where it kept somebody waiting and all was well. Both begin at the most there may be: a
+cold server knows no reason to refuse anybody.
 """
 
 from collections import Counter
@@ -37,6 +38,8 @@ class Limit:
         self._value = float(most)
         self._peak = 0
         self._wanted = False
+        self._bad = False
+        """The window before was."""
 
     @property
     def value(self) -> int:
@@ -54,11 +57,11 @@ class Limit:
         """A window is over. `share`: what to leave of it; 1 where all was well."""
         # Where more are there than it allows, it was lowered a moment ago, and that has not taken effect yet.
         # Else of what there was: a limit that nobody came near says nothing of what can be carried.
-        if share < 1 and 1 < self._peak <= self._value + 1:
+        if share < 1 and self._bad and 1 < self._peak <= self._value + 1:
             self._value = max(self._least, min(self._value, self._peak) * share)
         elif share == 1 and self._wanted:
             self._value = min(self._most, self._value + 1)
-        self._peak, self._wanted = now_there, False
+        self._peak, self._wanted, self._bad = now_there, False, share < 1
 
 
 class Learned:

@@ -27,29 +27,40 @@ def test_listeners_near_silence_make_the_limit_smaller_than_what_played(
 ) -> None:
     learned = Learned(64)
     window(learned, *signs, playing=20)
+    assert learned.playing.value == 64, "one window may be the machine's own pause"
+    window(learned, *signs, playing=20, begin=WINDOW_SECONDS)
     assert learned.playing.value == limit
+
+
+def test_pauses_with_good_times_between_them_lower_nothing() -> None:
+    learned = Learned(64)
+    for number in range(20):
+        sign: Sign = "dry" if number % 2 else "good"
+        window(learned, sign, playing=20, begin=number * WINDOW_SECONDS)
+    assert learned.playing.value == 64
 
 
 def test_a_limit_is_not_lowered_again_before_the_last_time_has_had_its_effect() -> None:
     learned = Learned(64)
     window(learned, "dry", playing=20)
+    window(learned, "dry", playing=20, begin=0.5)
     window(learned, "dry", playing=20, begin=1.0)
     assert learned.playing.value == 14
+    window(learned, "dry", playing=14, begin=1.5)
     window(learned, "dry", playing=14, begin=2.0)
-    window(learned, "dry", playing=14, begin=3.0)
     assert learned.playing.value == 9
 
 
 def test_it_never_falls_below_one_stream() -> None:
     learned = Learned(64)
     for number in range(50):
-        window(learned, "dry", playing=max(2, learned.playing.value), begin=float(number))
+        window(learned, "dry", playing=max(2, learned.playing.value), begin=number * WINDOW_SECONDS)
     assert learned.playing.value == 1
 
 
 def test_a_limit_grows_by_one_only_where_somebody_waited_for_it() -> None:
     limit = Limit(64, 1)
-    limit.counts(10)
+    limit.turn(0.5, 10)
     limit.turn(0.5, 5)
     limit.turn(1.0, 5)
     assert limit.value == 5
@@ -75,9 +86,10 @@ def test_late_first_audio_lowers_how_many_may_begin_and_not_how_many_may_play() 
         learned.first_audio(0.05 * LATE * 1.2, alone=False)
     assert learned.late
     window(learned, "first", playing=30, beginning=10)
+    window(learned, "first", playing=30, beginning=10, begin=WINDOW_SECONDS)
     assert (learned.playing.value, learned.beginning.value) == (64, 8)
-    for number in range(1, 30):
-        window(learned, "first", playing=30, beginning=learned.beginning.value, begin=float(number))
+    for number in range(2, 30):
+        window(learned, "first", playing=30, beginning=learned.beginning.value, begin=number * WINDOW_SECONDS)
     assert learned.beginning.value == 2
 
 

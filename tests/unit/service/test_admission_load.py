@@ -13,8 +13,8 @@ CARRIED = 3.5
 SECONDS = 60
 
 
-def joe(seed: int = 0, streams: int = 64) -> Joe:
-    return Joe(lambda moved: Gate(AdmissionRules(streams), moved), (100,), seed)
+def joe(seed: int = 0, streams: int = 64, pauses: float = 0.0) -> Joe:
+    return Joe(lambda moved: Gate(AdmissionRules(streams), moved), (100,), seed, pauses=pauses)
 
 
 def refused(told: Told) -> int:
@@ -37,6 +37,12 @@ def test_three_times_the_load_changes_little_for_those_who_are_admitted(seed: in
 def test_a_load_that_is_carried_is_admitted() -> None:
     told = joe().run(CARRIED, SECONDS)
     assert refused(told) <= 0.02 * told.offered and told.silent == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pauses_of_the_machine_itself_make_it_refuse_nobody_at_half_of_the_load(seed: int) -> None:
+    told = joe(seed, pauses=6.0).run(CARRIED / 2, 2 * SECONDS)
+    assert refused(told) == 0
 
 
 def test_without_learning_it_would_be_a_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
