@@ -1,7 +1,11 @@
 """How the server ends: what plays finishes, what goes on for too long is told so, nothing stays behind."""
 
 import asyncio
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.eleven_socket import STREAM, Talk, heard
-from tests.june_process import June, alive, becomes, june
+from tests.june_process import FAKE, June, alive, becomes, june
 from tests.live_server import Client, connected
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -135,3 +139,16 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path, workers: int) -
             server.send(signal.SIGTERM)
             assert server.ended(5) == 1
         becomes(lambda: not alive(processes), 5)
+
+
+def test_it_says_where_it_is_when_the_port_is_open_and_not_before(tmp_path: Path) -> None:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("JUNE_")}
+    environ |= FAKE | {"JUNE_DATA_DIR": str(tmp_path), "WRAPPER_PORT": "0"}
+    command = [sys.executable, "-m", "june_tts.cli.main", "serve"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        said = next(line for line in server.stdout if "Ctrl-C" in line)
+        port = int(said.partition("127.0.0.1:")[2].partition("/")[0])
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        server.terminate()
+        assert server.wait(30) == 0

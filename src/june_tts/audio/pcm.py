@@ -25,4 +25,5 @@ def to_int16(samples: Samples) -> NDArray[np.int16]:
     """Rounded to 16 bit; what is too loud is clipped and never wraps, NaN and infinity are silence."""
     scaled = clean(samples) * np.float32(FULL_SCALE)
     np.rint(scaled, out=scaled)
-    return np.minimum(scaled, np.float32(FULL_SCALE - 1), out=scaled).astype(np.int16)
+    np.minimum(scaled, np.float32(FULL_SCALE - 1), out=scaled)
+    return scaled.astype(np.int16)

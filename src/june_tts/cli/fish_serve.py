@@ -100,5 +100,4 @@ async def _serve(settings: Settings, listener: socket.socket, read: Callable[[],
     async with running_alone(settings, ReferenceFolders(REFERENCES)) as services:
         app = create_app(services, fish_alone=True)
         said = f"Fish's API is at {url(listener)}/v1/tts, described at /docs"
-        tell(said)
-        await serve_app(app, services, settings, listener, read)
+        await serve_app(app, services, settings, listener, read, lambda: tell(said))

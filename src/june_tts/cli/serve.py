@@ -63,5 +63,5 @@ async def _serve(
     from june_tts.workers.alone import serve_app
 
     async with running(settings) as services:
-        tell(said)
-        await serve_app(create_app(services), services, settings, listener, read)
+        app = create_app(services)
+        await serve_app(app, services, settings, listener, read, lambda: tell(said))

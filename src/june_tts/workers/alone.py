@@ -17,9 +17,15 @@ async def serve_app(
     settings: Settings,
     listener: socket.socket,
     read: Callable[[], Settings],
+    ready: Callable[[], None],
 ) -> None:
-    """Serve until interrupted; at SIGHUP, settings are `read` again. That may raise SettingsError."""
+    """Serve until interrupted; at SIGHUP, settings are `read` again. That may raise SettingsError.
+
+    Args:
+        ready: called when the port is open.
+    """
     server = Server(server_config(app, settings), services, settings.drain_seconds)
+    server.ready = ready
     reloading = Reloading(app, services, server)
     await warm_up(app, services.engines)
     server.reload = lambda: reloading.again(read)

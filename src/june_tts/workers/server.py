@@ -71,6 +71,8 @@ class Server(uvicorn.Server):
         self._signals = signals
         self.reload: Callable[[], None] | None = None
         """Called at SIGHUP."""
+        self.ready: Callable[[], None] = lambda: None
+        """Called when connections are taken."""
         self.listening = asyncio.Event()
         """Set when connections are taken."""
 
@@ -100,6 +102,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+        self.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         began = time.monotonic()
