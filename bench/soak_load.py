@@ -10,10 +10,13 @@ import httpx
 import msgpack
 from tests.faults.traffic import tagged
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 FORMATS = ("wav", "pcm", "mp3", "opus", "aac", "flac")
 WORDS = "river window garden summer letter morning paper stone music winter market bridge".split()
 REPLY_SECONDS = 60.0
+TRY_AGAIN = 1013
+"""The close code of a socket that found no place."""
 
 
 class Callers:
@@ -80,7 +83,13 @@ class Callers:
         return str(reply.status_code)
 
     async def _socket(self) -> str:
-        url = self._address.replace("http", "ws", 1) + "/v1/tts/live"
+        try:
+            return await self._turn(self._address.replace("http", "ws", 1) + "/v1/tts/live")
+        except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd else 1006
+            return "503" if code == TRY_AGAIN else f"closed with {code}"
+
+    async def _turn(self, url: str) -> str:
         async with connect(url) as socket:
             start = {"text": "", "format": "pcm", "reference_id": "joe"}
             await socket.send(msgpack.packb({"event": "start", "request": start}))
