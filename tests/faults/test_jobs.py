@@ -1,9 +1,8 @@
 """What a job is kept in goes away while it runs: it waits, goes on, and has the bytes it would have had."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from tests.faults.traffic import works
 
 pytestmark = pytest.mark.faults
 
-TEXT = "".join(f"Sentence number {n} is spoken, whatever becomes of the database. " for n in range(400))
+TEXT = "".join(f"Sentence number {n} is spoken, whatever becomes of the database. " for n in range(120))
 END_SECONDS = 60.0
 AWAY_SECONDS = 0.5
+DISK = "160m"
 LEFT_BYTES = 100_000
 """Less than one more piece of the job takes."""
 
@@ -31,7 +31,9 @@ class Jobs:
         self._line = line
 
     async def made(self) -> str:
-        reply = await self._http.post("/v1/jobs", json={"text": TEXT, "voice": "fake", "audio_format": "wav"})
+        reply = await self._http.post(
+            "/v1/jobs", json={"text": TEXT, "voice_id": "fake", "audio_format": "wav"}
+        )
         self._line.offered += 1
         return str(reply.raise_for_status().json()["id"])
 
@@ -84,22 +86,30 @@ async def test_a_job_waits_for_a_postgres_that_crashed_under_it_and_goes_on(
 
 async def test_a_job_waits_for_room_on_its_disk_and_goes_on(tmp_path: Path, ledger: Ledger) -> None:
     line = ledger.line("disk of SQLite full under a job")
-    with small_disk(tmp_path / "disk", "48m") as disk:
-        settings = FAKE | {"JUNE_DATA_DIR": str(disk), "JUNE_JOBS_KEPT": "1"}
-        with served(tmp_path / "logs", SERVE, **settings) as server:
-            async with jobs_at(server.address, line) as jobs:
-                undisturbed = await jobs.made()
-                await works(partial(jobs.over, undisturbed), END_SECONDS)
-                expected = await jobs.audio(undisturbed)
-                for _ in range(ROUNDS or 2):
-                    line.rounds += 1
-                    job = await jobs.made()
-                    await works(partial(jobs.has, job, 1))
-                    (disk / "ballast").write_bytes(bytes(max(0, left(disk) - LEFT_BYTES)))
-                    await works(partial(_waits, jobs, job))
-                    os.unlink(disk / "ballast")
-                    line.recovered(await works(partial(jobs.over, job), END_SECONDS))
-                    assert await jobs.audio(job) == expected
+    with served(tmp_path / "roomy", SERVE, **FAKE) as server:
+        async with jobs_at(server.address, line) as jobs:
+            undisturbed = await jobs.made()
+            await works(partial(jobs.over, undisturbed), END_SECONDS)
+            expected = await jobs.audio(undisturbed)
+    for number in range(ROUNDS or 1):
+        line.rounds += 1
+        # a library of its own each time: what an ended job leaves in one is room for the next
+        with small_disk(tmp_path / f"disk{number}", DISK) as disk:
+            settings = FAKE | {"JUNE_DATA_DIR": str(disk)}
+            with served(tmp_path / f"logs{number}", SERVE, **settings) as server:
+                async with jobs_at(server.address, line) as jobs:
+                    await _filled(jobs, disk, line, expected)
+
+
+async def _filled(jobs: Jobs, disk: Path, line: Line, expected: bytes) -> None:
+    job = await jobs.made()
+    await works(partial(jobs.has, job, 1))
+    with suppress(OSError):  # the job was faster: the disk is full all the same
+        (disk / "ballast").write_bytes(bytes(max(0, left(disk) - LEFT_BYTES)))
+    await works(partial(_waits, jobs, job))
+    (disk / "ballast").unlink()
+    line.recovered(await works(partial(jobs.over, job), END_SECONDS))
+    assert await jobs.audio(job) == expected
 
 
 async def _waits(jobs: Jobs, job: str) -> bool:

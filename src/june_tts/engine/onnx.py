@@ -25,6 +25,8 @@ def open_session(model: Path | bytes, *, threads: int, name: str) -> ort.Inferen
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # a plan of the memory for each shape of input that ever came, kept for good: no two sentences are alike
+    options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_MICROSECONDS))
     try:
