@@ -102,7 +102,7 @@ def test_a_click_on_speak_is_heard_word_for_word(page: Page, tmp_path: Path) -> 
     file = tmp_path / "heard.wav"
     heard = download(page, file)
     assert f"{len(heard) / 24000:.2f} s" == page.locator("#length").inner_text()
-    assert wer(" ".join(normal_words(SENTENCE)), " ".join(words(file))) <= 0.2
+    assert wer(" ".join(normal_words(SENTENCE)), " ".join(words(file))) <= 0.35
 
     # every sample went to the output once, in order, each buffer beginning where the one before it ended, but
     # for the gaps that the page owns up to: on a machine that does other things, too, there may be one
