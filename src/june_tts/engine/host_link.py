@@ -32,6 +32,8 @@ from june_tts.telemetry.noted import record
 from june_tts.telemetry.tracing import Span
 
 READ_BYTES = 1 << 18
+MOST_RECORDED = 4096
+"""Calls whose spans are waited for."""
 RETRY_SECONDS = 0.05
 """Between two tries to connect: a host that was started again listens when its engines are loaded."""
 
@@ -184,6 +186,9 @@ class HostLink:
     def record(self, call: HostCall, span: Span) -> None:
         """Have what the host notes of the call recorded within `span`."""
         self._spans[call.id] = span
+        if len(self._spans) > MOST_RECORDED:
+            # the oldest: one that was cancelled before the host began it is told nothing of
+            del self._spans[next(iter(self._spans))]
 
     def finish(self, call: HostCall) -> None:
         """Forget a call; one that is not over is cancelled in the engine."""

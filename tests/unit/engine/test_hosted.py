@@ -172,6 +172,16 @@ async def test_spans_of_the_host_are_recorded_in_the_worker(cut_off: bool) -> No
     assert (outer.failed, outer.ended == 4.0) == (("", False) if cut_off else ("odd", True))
 
 
+async def test_calls_that_the_host_never_tells_of_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("june_tts.engine.host_link.MOST_RECORDED", 3)
+    async with pair() as two:
+        for _ in range(10):
+            call = await two.link.begin(lambda id: Speak(id, "fake", utterance(two.engine), (), CALLER, True))
+            two.link.record(call, Notes(CALLER).span)
+            two.link.finish(call)  # in the same breath: its task is cancelled before it begins
+        assert len(two.link._spans) == 3
+
+
 async def test_nothing_is_noted_where_nobody_records_it() -> None:
     seen: list[Span] = []
 
