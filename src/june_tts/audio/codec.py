@@ -8,6 +8,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
 from june_tts.audio.formats import Spec
+from june_tts.audio.libav import one_thread
 from june_tts.audio.pcm import to_int16
 from june_tts.audio.resample import Resampler
 from june_tts.types import Samples
@@ -35,6 +36,7 @@ class _Codec:
     """What exists while an encoder is open: codec, muxer and resampler of one stream."""
 
     def __init__(self, spec: Spec, source_rate: int, sample_rate: int, bit_rate: int | None) -> None:
+        one_thread()
         self.resampler = Resampler(source_rate, sample_rate)
         self.sink = _Sink()
         self._rate = sample_rate

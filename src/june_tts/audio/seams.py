@@ -11,6 +11,8 @@ QUIET = 10 ** (-50 / 20)
 """Samples below this magnitude (-50 dBFS) are silence. The built-in voices rest at -70 dBFS or less."""
 LEAD_MS = 15
 """Silence kept before a piece's first loud sample: soft onsets (h, f) begin below the threshold."""
+FIRST_LEAD_MS = 5
+"""The same before an utterance's first sample, where every millisecond is one that somebody waits."""
 TAIL_MS = 20
 """Silence kept after a piece's last loud sample, for the end of its decay."""
 FADE_MS = 5
@@ -49,6 +51,7 @@ class Seams:
         self._rate = sample_rate
         self._speed = speed
         self._lead = self._count(LEAD_MS)
+        self._first_lead = self._count(FIRST_LEAD_MS)
         self._tail = self._count(TAIL_MS)
         self._fade = _rise(self._count(FADE_MS))
         self._longest = self._count(LONGEST_PAUSE_MS)
@@ -117,7 +120,8 @@ class Seams:
         """Before the first loud sample: drop silence, keep what may be the onset."""
         run = np.concatenate((self._held, samples))
         loud = np.flatnonzero(np.abs(run) > QUIET)
-        start = max(0, (loud[0] if loud.size else run.size) - self._lead)
+        lead = self._first_lead if self._silence is None else self._lead
+        start = max(0, (loud[0] if loud.size else run.size) - lead)
         if not loud.size:
             self._held = run[start:]
             return run[:0]

@@ -53,6 +53,8 @@ class Tempo:
 
 def _graph(rate: int, factor: float) -> av.filter.Graph:
     graph = av.filter.Graph()
+    # as many as there are cores otherwise, for each stream
+    graph.threads = 1
     source = graph.add_abuffer(sample_rate=rate, format="flt", layout="mono", time_base=Fraction(1, rate))
     stages = [graph.add("atempo", f"{each:.9f}") for each in _stages(factor)]
     # what a filter upstream may have changed is changed back

@@ -233,3 +233,16 @@ def test_closing_without_the_end_frees_everything(name: Format) -> None:
     use(150)
     # an encoder takes 50 to 500 kB: a leak of them would be 8 MB or more
     assert _rss() - before < 4_000_000
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_stream_starts_no_threads_of_its_own(name: Format) -> None:
+    process = psutil.Process()
+    open_encoder(name, RATE).encode(tone(0.2, rate=RATE))
+    before = process.num_threads()
+    open_ones = [open_encoder(name, RATE) for _ in range(5)]
+    for encoder in open_ones:
+        encoder.encode(tone(0.2, rate=RATE))
+    assert process.num_threads() == before
+    for encoder in open_ones:
+        encoder.finish()

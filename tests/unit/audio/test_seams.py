@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from june_tts.audio.seams import END_MS, LEAD_MS, LONGEST_PAUSE_MS, PAUSE_MS, QUIET, TAIL_MS, Seams
+from june_tts.audio.seams import (
+    END_MS,
+    FIRST_LEAD_MS,
+    LEAD_MS,
+    LONGEST_PAUSE_MS,
+    PAUSE_MS,
+    QUIET,
+    TAIL_MS,
+    Seams,
+)
 from june_tts.types import Pause, Samples
 
 pytestmark = pytest.mark.unit
@@ -72,7 +81,7 @@ def test_a_pause_has_its_stated_length_beside_the_kept_edges(pause: Pause, speed
 def test_silence_around_the_utterance_is_trimmed_to_a_short_lead_and_tail() -> None:
     joined = join(Seams(RATE), (np.concatenate([silence(900), vowel(200), silence(900)]), "paragraph"))
     loud = np.flatnonzero(np.abs(joined) > QUIET)
-    assert loud[0] == LEAD_MS * RATE // 1000
+    assert loud[0] == FIRST_LEAD_MS * RATE // 1000
     assert joined.size - 1 - loud[-1] == pytest.approx((TAIL_MS + END_MS) * RATE / 1000, abs=RATE / 1000)
 
 
@@ -186,7 +195,7 @@ def test_samples_that_were_trimmed_are_heard_at_the_edge_of_what_was_kept() -> N
     ms = RATE // 1000
     whole = join(seams, (piece, "sentence"))
     first, second = 200 * ms, 2500 * ms
-    begin = LEAD_MS * ms
+    begin = FIRST_LEAD_MS * ms
     assert seams.heard_at(0) == 0
     assert seams.heard_at(first) == begin
     assert seams.heard_at(first + 100 * ms) == begin + 100 * ms
