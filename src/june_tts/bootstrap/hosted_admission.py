@@ -92,7 +92,7 @@ def admit_at(admission: Admission) -> Admit:
 
     @asynccontextmanager
     async def admit(asked: Enter) -> AsyncIterator[HeldPlace]:
-        given = Terms(asked.caller, asked.priority, asked.deadline)
+        given = Terms(asked.caller, asked.priority, asked.deadline, asked.patient)
         with terms(given):
             async with admission.place(asked.engine, asked.characters, ongoing=asked.ongoing) as place:
                 yield place
@@ -101,4 +101,4 @@ def admit_at(admission: Admission) -> Admit:
 
 
 def _enter(id: int, engine: str, characters: int, ongoing: bool, given: Terms) -> Enter:
-    return Enter(id, engine, characters, ongoing, given.caller, given.priority, given.deadline)
+    return Enter(id, engine, characters, ongoing, given.caller, given.priority, given.deadline, given.patient)

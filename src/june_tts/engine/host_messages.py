@@ -103,6 +103,7 @@ class Enter:
     priority: Literal["interactive", "normal", "batch"]
     deadline: float | None
     """`time.monotonic()` seconds, which are the same for all processes of a machine."""
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

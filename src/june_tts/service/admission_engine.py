@@ -36,20 +36,23 @@ class EngineLoad:
         """One always may, beside others only where none of them is about to fall silent."""
         if not self._playing:
             return True
-        awake = self.active - self.resting(now)
-        fits = awake < self.learned.playing.value and self._beginning < self.learned.beginning.value
+        fits = self.awake(now) < self.learned.playing.value and self._beginning < self.learned.beginning.value
         return fits and not any(ticket.stream and ticket.stream.starving(now) for ticket in self._playing)
 
     def resting(self, now: float) -> int:
         """Streams whose readers take nothing."""
         return sum(ticket.stream is not None and ticket.stream.rests(now) for ticket in self._playing)
 
+    def awake(self, now: float) -> int:
+        """Streams that want something of the engine: limits and pace are of these."""
+        return sum(ticket.stream is None or not ticket.stream.content(now) for ticket in self._playing)
+
     def came(self, ask: Ask, waits: bool, now: float) -> None:
         """A request came; `waits`: it found no place."""
         self._crowd.asked(ask.terms.caller, waits, now)
         if not waits:
             return
-        if self.active >= self.learned.playing.value:
+        if self.awake(now) >= self.learned.playing.value:
             self.learned.playing.wanted()
         elif self._beginning >= self.learned.beginning.value:
             self.learned.beginning.wanted()
@@ -58,28 +61,30 @@ class EngineLoad:
         ticket.state, ticket.stream = "playing", Stream(now, alone=not self._playing)
         self._playing.add(ticket)
         self._beginning += 1
-        self.learned.counts(self.active, self._beginning)
+        self.learned.counts(self.awake(now), self._beginning)
 
     def end(self, ticket: Ticket, kept_waiting: bool, now: float) -> None:
         """`kept_waiting`: others wait for a place."""
         # only then is the place taken again at once, so that the time between two ends tells the pace
-        busy = kept_waiting and self.active >= self.learned.playing.value
+        busy = kept_waiting and self.awake(now) >= self.learned.playing.value
         self._playing.discard(ticket)
         ticket.state = "over"
         if ticket.stream is not None:
             self._beginning -= ticket.stream.first is None
-            self.pace.ended(now - ticket.stream.came, busy, now)
+            self.pace.ended(ticket.stream.cost(now), busy, now)
 
     def hears(self, stream: Stream, seconds: float, now: float) -> None:
         sign = stream.hears(seconds, now)
         if sign == "first":
             self._beginning -= 1
             self.learned.first_audio(stream.first_seconds(), stream.alone and self.active == 1)
-        self.learned.heard(sign, self.active, self._beginning, now)
+        if self.learned.heard(sign, now):
+            self.learned.turn(self.awake(now), self._beginning, now)
 
     def longest_wait(self, ask: Ask, now: float) -> float:
         """How long a request that found no place may wait."""
-        usual, unloaded = self._rules.wait_seconds[ask.terms.priority], self.learned.unloaded
+        patience = "normal" if ask.terms.patient else ask.terms.priority
+        usual, unloaded = self._rules.wait_seconds[patience], self.learned.unloaded
         if ask.ongoing or ask.terms.priority != "interactive" or unloaded is None:
             return usual
         return min(usual, IMPATIENT_SHARE * unloaded) if self._crowd.has(ask.terms.caller, now) else usual
@@ -90,7 +95,7 @@ class EngineLoad:
         Prudently: whoever is let into the queue should not be sent away later.
         """
         interval = self.pace.interval(self.learned.playing.value, now) or 0.0
-        places = self.active - self.resting(now) + ahead + 1 - self.learned.playing.value
+        places = self.awake(now) + ahead + 1 - self.learned.playing.value
         begun = self.learned.beginning.value
         turns = self._beginning + ahead + 1 - begun
         return PRUDENCE * max(0.0, places * interval, turns * (self.learned.first or 0.0) / begun)

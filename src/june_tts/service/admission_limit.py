@@ -90,13 +90,15 @@ class Learned:
             # before any has played alone, the fastest is nearest to that
             self.unloaded = seconds
 
-    def heard(self, sign: Sign, playing: int, beginning: int, now: float) -> None:
-        """A listener heard audio."""
+    def heard(self, sign: Sign, now: float) -> bool:
+        """A listener heard audio. Returns whether it is time to `turn`."""
         self._signs[sign] += 1
         if self._began is None:
             self._began = now
-        if now - self._began < WINDOW_SECONDS:
-            return
+        return now - self._began >= WINDOW_SECONDS
+
+    def turn(self, playing: int, beginning: int, now: float) -> None:
+        """A window is over, and so many play and begin."""
         self.playing.turn(self._share(), playing)
         self.beginning.turn(AFTER_LATE if "first" in self._signs and self.late else 1.0, beginning)
         self._began = now

@@ -22,9 +22,12 @@ LOST_SECONDS = 1.0
 """Silence after which holding others back cannot help this listener any more."""
 WAITED_SECONDS = 0.005
 """What comes sooner was ready before it was asked for."""
+CONTENT_SECONDS = 0.25
+"""A reader that has asked for nothing for so long has enough, as a room has that plays what it took: its
+stream costs the engine nothing now."""
 REST_SECONDS = 5.0
-"""A reader that has asked for nothing in this time rests, and its stream with it: a player was paused, or a
-client means no good. Nobody else waits for its place; what it costs is memory."""
+"""After so long its stream rests: a player was paused, or a client means no good. Nobody else waits for its
+place; what it costs is memory."""
 READER_SECONDS = 0.25
 """What a reader that takes its time has left to play when it asks for more: two of a room's buffers."""
 
@@ -45,13 +48,19 @@ class Stream:
     first: float | None = None
     until: float = 0.0
     """When its listener runs out of sound."""
+    paced: bool = False
+    """Its reader takes audio as it plays, and has `READER_SECONDS` left when it asks, never more."""
+    waited: float = 0.0
+    """Seconds that its reader waited for the engine so far: what it costs others."""
 
     def asks(self, now: float) -> None:
         """The reader wants audio."""
         self.asked = now
         self.fed = self.came if self.fed is None and self.words else self.fed
-        if self.gave is not None and now - self.gave > WAITED_SECONDS:
-            self.until = max(self.until, now + READER_SECONDS)
+        took = 0.0 if self.gave is None else now - self.gave
+        self.paced = took > WAITED_SECONDS and self.until < now + READER_SECONDS
+        if self.paced:
+            self.until = now + READER_SECONDS
 
     def feeds(self, words: bool, now: float) -> None:
         """The engine got words, or waits for words still being written."""
@@ -67,22 +76,37 @@ class Stream:
         sign = self._sign(now)
         self.first = now if self.first is None else self.first
         self.until = max(self.until, now) + seconds
+        self.waited = self.cost(now)
         self.asked, self.gave = None, now
         return sign
+
+    def cost(self, now: float) -> float:
+        """Seconds that its reader has waited for the engine, until now."""
+        if self.gave is None:
+            return now - self.came
+        return self.waited + (0.0 if self.asked is None else now - self.asked)
 
     def first_seconds(self) -> float:
         """From its words to its first audio."""
         return (self.first or self.came) - (self.came if self.fed is None else self.fed)
 
     def rests(self, now: float) -> bool:
-        """Its reader takes nothing: it costs the engine nothing."""
-        return self.gave is not None and self.asked is None and now - self.gave > REST_SECONDS
+        """Its reader takes nothing."""
+        return self._quiet(now) > REST_SECONDS
+
+    def content(self, now: float) -> bool:
+        """Its reader wants nothing now: it costs the engine nothing."""
+        return self._quiet(now) > CONTENT_SECONDS
 
     def starving(self, now: float) -> bool:
         """Its listener is about to hear silence, and the engine could prevent that."""
         if self.first is None or not self._waits(now):
             return False
         return -LOST_SECONDS < self.until - now < min(HOLD_SECONDS, self._needed(now))
+
+    def _quiet(self, now: float) -> float:
+        """Seconds since its reader got what it has not asked beyond."""
+        return 0.0 if self.gave is None or self.asked is not None else now - self.gave
 
     def _sign(self, now: float) -> Sign:
         if self.first is None:
@@ -96,4 +120,4 @@ class Stream:
         return self.words and self.asked is not None and now - self.asked > WAITED_SECONDS
 
     def _needed(self, now: float) -> float:
-        return min(ENOUGH_SECONDS, GAIN * (now - (self.first or now)))
+        return HOLD_SECONDS if self.paced else min(ENOUGH_SECONDS, GAIN * (now - (self.first or now)))

@@ -22,6 +22,8 @@ class Terms:
     priority: Priority = "interactive"
     deadline: float | None = None
     """`time.monotonic()` seconds by which its first audio must have come; None: whenever it can."""
+    patient: bool = False
+    """Who asks would rather wait, as long as a `normal` request may, than be told to come back."""
 
 
 _CURRENT: ContextVar[Terms] = ContextVar("terms")

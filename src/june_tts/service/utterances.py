@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from contextvars import Context
+from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 from uuid import uuid4
@@ -15,6 +16,7 @@ from june_tts.ports import RoomPublisher
 from june_tts.service.admission import RETRY_AFTER_SECONDS, Admission
 from june_tts.service.begun import Begun, followed
 from june_tts.service.room_queue import Entry, RoomQueue
+from june_tts.service.terms import current_terms, terms
 from june_tts.telemetry.metrics import Metrics
 from june_tts.types import (
     AudioChunk,
@@ -97,7 +99,9 @@ class Utterances:
                 retry_after=RETRY_AFTER_SECONDS,
             )
         self._stop(ending)
-        entry = Entry(uuid4().hex, request, voice.id)
+        # nobody in the room would ask again: an utterance that comes late is better than none
+        with terms(replace(current_terms(), patient=True)):
+            entry = Entry(uuid4().hex, request, voice.id)
         self._entries[entry.id] = entry
         queue.put(entry)
         if request.room not in self._queues:

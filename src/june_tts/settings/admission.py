@@ -24,7 +24,8 @@ class Queueing(BaseModel):
         ge=0,
         le=3600,
         alias="JUNE_QUEUE_NORMAL_SECONDS",
-        description="The same for requests of the class normal (`X-Priority: normal`).",
+        description="The same for requests of the class normal (`X-Priority: normal`), and for what is said "
+        "in rooms.",
     )
     queue_batch_seconds: float = Field(
         120.0,

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from june_tts.service.admission_ask import AdmissionRules, Ask, Refused, Ticket
 from june_tts.service.admission_gate import MOST_RESTING, Gate
-from june_tts.service.admission_stream import LOST_SECONDS, REST_SECONDS
+from june_tts.service.admission_limit import Limit
+from june_tts.service.admission_stream import CONTENT_SECONDS, LOST_SECONDS, REST_SECONDS
 from june_tts.service.terms import PRIORITIES, Terms
 
 pytestmark = pytest.mark.unit
@@ -37,7 +38,7 @@ class Watched(Gate):
 
     def _start(self, ticket: Ticket, now: float) -> None:
         load = self._load(ticket.ask.engine)
-        assert not load.active or load.active - load.resting(now) < load.learned.playing.value
+        assert not load.active or load.awake(now) < load.learned.playing.value
         super()._start(ticket, now)
 
 
@@ -283,6 +284,29 @@ def test_a_reader_that_takes_its_time_keeps_nobody_out() -> None:
         now += 0.02
     one.asks(playing, now)
     assert one.enter(ask(), now + 0.006).state == "playing"
+
+
+def test_rooms_that_play_what_they_took_cost_an_engine_nothing_meanwhile() -> None:
+    one = gate(streams=8)
+    learned = one._load("joe").learned
+    learned.playing = Limit(1, 1)
+    playing = [one.enter(ask(), 0.0)]
+    play(one, playing[0], 1.4, 0.0)
+    following = one.enter(ask(), 0.1)
+    assert (following.state, one.waiting) == ("waiting", 1)
+    one.look(0.1 + CONTENT_SECONDS)
+    assert [following.state, one.waiting] == ["playing", 0]
+    play(one, following, 1.4, 0.4)
+    assert one.enter(ask(), 1.0).state == "playing"
+    one.asks(playing[0], 1.2)
+    assert one.enter(ask(), 1.21).state == "waiting", "one of them wants more now"
+
+
+def test_what_is_said_in_a_room_would_rather_wait_than_be_refused() -> None:
+    one, _, now = busy(hold=2.0)
+    with pytest.raises(Refused):
+        one.enter(ask(), now)
+    assert one.enter(ask(patient=True), now).state == "waiting"
 
 
 def test_a_stream_whose_words_are_still_being_written_keeps_nobody_out() -> None:

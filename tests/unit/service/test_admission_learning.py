@@ -15,7 +15,9 @@ def window(learned: Learned, *signs: Sign, playing: int, beginning: int = 0, beg
     learned.counts(playing, beginning)
     for number, sign in enumerate((*signs, "good")):
         last = number == len(signs)
-        learned.heard(sign, playing, beginning, begin + (WINDOW_SECONDS if last else 0.01 * number))
+        now = begin + (WINDOW_SECONDS if last else 0.01 * number)
+        if learned.heard(sign, now):
+            learned.turn(playing, beginning, now)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,9 @@ def test_a_reader_that_takes_its_time_has_some_left_to_play_when_it_asks() -> No
     stream = Stream(0.0, alone=True)
     hears(stream, 0.02, 0.1)
     stream.asks(5.0)
-    assert stream.hears(0.02, 5.1) == "tight"
+    assert stream.hears(0.02, 5.1) == "good", "it never has more than that, however fast the engine is"
+    stream.asks(7.0)
+    assert stream.hears(0.02, 7.2) == "tight"
     stream.asks(9.0)
     assert stream.hears(0.02, 9.5) == "dry"
 
@@ -174,30 +178,47 @@ def test_nobody_is_sent_away_for_longer_than_is_of_use_and_the_line_shortens_wit
     assert pace.retry_after(0.5, 4, 30.0) < 3
 
 
+def asked(crowd: Crowd, waits: bool, begin: float, end: float) -> None:
+    """Twenty-five requests a second."""
+    for number in range(round(25 * (end - begin)) + 1):
+        crowd.asked("many", waits, begin + number / 25)
+
+
 def test_a_crowd_is_one_that_lasts() -> None:
-    crowd, now = Crowd(0.5), 0.0
-    while now < 0.5:
-        crowd.asked("many", True, now)
-        assert not crowd.has("many", now)
-        now += 0.05
-    for _ in range(10):
-        now += 0.05
-        crowd.asked("many", True, now)
-    assert crowd.has("many", now) and not crowd.has("one", now)
+    crowd = Crowd(0.5)
+    asked(crowd, True, 0.0, 0.5)
+    assert not crowd.has("many", 0.5)
+    asked(crowd, True, 0.54, 1.0)
+    assert crowd.has("many", 1.0) and not crowd.has("one", 1.0)
 
 
 def test_a_crowd_is_over_when_its_requests_find_places_or_it_has_gone() -> None:
-    crowd = Crowd(0.0)
+    crowd = Crowd(0.5)
+    asked(crowd, True, 0.0, 1.0)
+    assert crowd.has("many", 1.0) and not crowd.has("many", 1.1 + FORGOTTEN_SECONDS)
+    asked(crowd, True, 20.0, 21.0)
+    assert crowd.has("many", 21.0)
+    asked(crowd, False, 21.04, 22.0)
+    assert crowd.has("many", 22.0), "a second is no rest yet"
+    asked(crowd, False, 22.04, 25.0)
+    assert not crowd.has("many", 25.0)
+
+
+def test_four_who_come_together_and_wait_for_each_other_are_no_crowd_however_often() -> None:
+    crowd = Crowd(0.5)
+    for turn in range(50):
+        for number in range(4):
+            now = 4.0 * turn + 0.03 * number
+            crowd.asked("rooms", number >= 2, now)
+            assert not crowd.has("rooms", now)
+
+
+def test_one_that_waited_after_a_long_silence_makes_no_crowd() -> None:
+    crowd = Crowd(0.5)
     for number in range(20):
-        crowd.asked("many", True, 0.01 * number)
-    assert crowd.has("many", 1.0)
-    crowd.asked("many", True, 1.0 + FORGOTTEN_SECONDS)
-    assert crowd.has("many", 1.0 + FORGOTTEN_SECONDS) is False
-    for number in range(20):
-        crowd.asked("many", True, 20 + 0.01 * number)
-    for number in range(60):
-        crowd.asked("many", False, 21 + 0.01 * number)
-    assert not crowd.has("many", 22.0)
+        crowd.asked("one", False, 4.0 * number)
+        crowd.asked("one", True, 4.0 * number + 3.0)
+        assert not crowd.has("one", 4.0 * number + 3.1)
 
 
 def test_callers_without_end_are_not_all_remembered() -> None:

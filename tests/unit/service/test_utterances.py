@@ -19,6 +19,7 @@ from june_tts.errors import (
     VoiceNotFound,
 )
 from june_tts.service import utterances as module
+from june_tts.service.terms import Terms, current_terms, terms
 from june_tts.service.utterances import Utterances
 from june_tts.types import Line, RoomRequest, Sampling, SpeechRequest
 
@@ -336,3 +337,22 @@ async def test_a_server_that_stops_drops_what_was_begun_and_never_played() -> No
         await utterances.close(1.0)
         assert [utterances.report(ident).state for ident in idents] == ["done", "failed"]
         assert server.engine.active == 0
+
+
+async def test_an_utterance_would_rather_wait_for_the_engine_than_be_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rooms = FakeRooms(0.05)
+    async with speaking(rooms) as (utterances, server):
+        asked: list[Terms] = []
+        place = server.services.admission.place
+
+        def watched(*given: Any, **more: Any) -> Any:
+            asked.append(current_terms())
+            return place(*given, **more)
+
+        monkeypatch.setattr(server.services.admission, "place", watched)
+        with terms(Terms("a key", "batch")):
+            report = await utterances.submit(wanted("Hello there."))
+        assert await settled(utterances, report.id) == ["done"]
+    assert asked == [Terms("a key", "batch", patient=True)]
