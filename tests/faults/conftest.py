@@ -1,7 +1,7 @@
 """One server that leans on PostgreSQL and Redis through proxies, and the table of what the faults cost."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,14 +19,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEDGER] = Ledger()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call":
+        ledger = item.config.stash[LEDGER]
+        ledger.settle(report.passed)
+        # after each: fifty rounds of all take half an hour, and the last may be the one that fails
+        if path := os.environ.get("FAULT_JSON"):
+            ledger.write(Path(path))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     ledger = config.stash[LEDGER]
     if ledger.lines:
         terminalreporter.section("faults: what each was and what it cost")
         for row in ledger.table():
             terminalreporter.write_line(row)
-    if path := os.environ.get("FAULT_JSON"):
-        ledger.write(Path(path))
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ class Line:
     """Until the first request of the kind it had hit was served: from the end of the fault, or from its
     beginning where the server has to mend it itself. The slowest."""
     rss_grown_mb: float = 0.0
+    passed: bool = False
+    """Its test came to its end, and well."""
     notes: dict[str, float] = field(default_factory=dict)
     refusals: list[float] = field(default_factory=list, repr=False)
     """Seconds of each."""
@@ -58,10 +60,17 @@ class Line:
 class Ledger:
     def __init__(self) -> None:
         self.lines: list[Line] = []
+        self._settled = 0
 
     def line(self, fault: str) -> Line:
         self.lines.append(Line(fault))
         return self.lines[-1]
+
+    def settle(self, passed: bool) -> None:
+        """A test has ended: what it added is final."""
+        for line in self.lines[self._settled :]:
+            line.passed = passed
+        self._settled = len(self.lines)
 
     def table(self) -> list[str]:
         """A heading and a row for each fault."""
@@ -72,7 +81,10 @@ class Ledger:
         return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps({"faults": [line.told() for line in self.lines]}, indent=1) + "\n")
+        """In place of what is there; faults that were not played this time stay as they were."""
+        before = json.loads(path.read_text())["faults"] if path.exists() else []
+        found = {fault["fault"]: fault for fault in before} | {line.fault: line.told() for line in self.lines}
+        path.write_text(json.dumps({"faults": [*found.values()]}, indent=1) + "\n")
 
 
 def _shown(value: object) -> str:
