@@ -25,6 +25,7 @@ from june_tts.service.health import Health
 from june_tts.service.job_runner import JobRunner, RunnerRules
 from june_tts.service.jobs import Jobs
 from june_tts.service.library_references import LibraryReferences
+from june_tts.service.phrase_parts import PartsSpeech
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
@@ -138,7 +139,9 @@ async def fake_server(
         references=references or LibraryReferences(library),
         batches=Batches(synthesizer, admission, metrics.batch, batch or BatchRules()),
         codec=codec,
-        utterances=Utterances(synthesizer, rooms, admission, metrics, queue_length=room_queue)
+        utterances=Utterances(
+            PartsSpeech(synthesizer, phrases), rooms, admission, metrics, queue_length=room_queue
+        )
         if rooms
         else None,
     )

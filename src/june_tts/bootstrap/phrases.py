@@ -72,7 +72,7 @@ def listed_in(settings: Settings) -> list[Listed]:
     if not settings.phrase_mb:
         raise SettingsError("JUNE_PHRASES is set, and JUNE_PHRASE_MB is 0: expected room for its phrases")
     try:
-        return read_list(_written(path))
+        return read_list(_written(path), rooms=bool(settings.livekit_url or settings.orchestrator_url))
     except SettingsError as bad:
         raise SettingsError(f"JUNE_PHRASES={shown(str(path), 200)}: {bad}") from None
 

@@ -1,5 +1,6 @@
 """ONNX Runtime sessions for the CPU, set up for serving: few threads, none that burns a core for nothing."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ def open_session(model: Path | bytes, *, threads: int, name: str) -> ort.Inferen
     Raises:
         ModelUnavailable: it cannot be read as an ONNX model.
     """
+    _share_arena()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # a plan of the memory for each shape of input that ever came, kept for good: no two sentences are alike
     options.enable_mem_pattern = False
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_MICROSECONDS))
     try:
@@ -34,6 +37,26 @@ def open_session(model: Path | bytes, *, threads: int, name: str) -> ort.Inferen
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as bad:
         raise ModelUnavailable(f"{name} cannot be loaded as an ONNX model: {bad}") from bad
+
+
+@functools.cache
+def _share_arena() -> None:
+    """Memory for runs is taken from one arena by all sessions of the process, once.
+
+    An arena never gives memory back. With one of its own each session keeps what its largest run ever took:
+    joe's three on two cores held 160 MB more, and grew for as long as longer sentences met each other.
+    """
+    cpu = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    unlimited, usual = 0, -1
+    arena = ort.OrtArenaCfg(
+        {
+            "max_mem": unlimited,
+            "arena_extend_strategy": usual,
+            "initial_chunk_size_bytes": usual,
+            "max_dead_bytes_per_chunk": usual,
+        }
+    )
+    ort.create_and_register_allocator(cpu, arena)
 
 
 class Run:

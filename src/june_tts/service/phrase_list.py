@@ -7,12 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from june_tts.errors import InvalidRequest, SettingsError
 from june_tts.service.coding import Coding, plain_coding
+from june_tts.service.phrase_parts import PARTS
 from june_tts.types import Format, Sampling, SpeechRequest
 
 MOST_LINES = 10_000
 MOST_CHARS = 2_000
 """Of a phrase."""
-USUAL: tuple[Format, ...] = ("mp3", "wav", "pcm")
+Listable = Format | Literal["room"]
+"""A format, or what a LiveKit room plays."""
+USUAL: tuple[Listable, ...] = ("mp3", "wav", "pcm")
 """What most clients of `/v1/audio/speech` ask for."""
 PCM_RATE = 24_000
 """Hz, of `pcm` where nothing is said, as that API has it."""
@@ -37,7 +40,7 @@ class _Line(BaseModel):
 
     text: str = Field(min_length=1, max_length=MOST_CHARS)
     voice: str = Field("default", min_length=1, max_length=300)
-    format: Format | list[Format] = Field(default_factory=lambda: list(USUAL), min_length=1)
+    format: Listable | list[Listable] | None = Field(None, min_length=1)
     sample_rate: int | None = Field(None, ge=8_000, le=192_000)
     bit_rate: BitRate | None = None
     language: str | None = Field(None, max_length=40)
@@ -49,8 +52,11 @@ class _Line(BaseModel):
     normalize: bool = True
 
 
-def read_list(written: str) -> list[Listed]:
+def read_list(written: str, *, rooms: bool = False) -> list[Listed]:
     """Every phrase; empty lines and those that begin with `#` are none.
+
+    Args:
+        rooms: lines that name no format are prepared for rooms, too.
 
     Raises:
         SettingsError: naming the first line that cannot be read, and why.
@@ -59,10 +65,11 @@ def read_list(written: str) -> list[Listed]:
     if len(lines) > MOST_LINES:
         raise SettingsError(f"{len(lines)} lines: expected at most {MOST_LINES}")
     kept = ((number, line.strip()) for number, line in enumerate(lines, 1))
-    return [_listed(number, line) for number, line in kept if line and not line.startswith("#")]
+    usual = (*USUAL, "room") if rooms else USUAL
+    return [_listed(number, line, usual) for number, line in kept if line and not line.startswith("#")]
 
 
-def _listed(number: int, line: str) -> Listed:
+def _listed(number: int, line: str, usual: tuple[Listable, ...]) -> Listed:
     try:
         found = (
             _Line.model_validate_json(line) if line.startswith("{") else _Line.model_validate({"text": line})
@@ -76,21 +83,26 @@ def _listed(number: int, line: str) -> Listed:
             _sampling(found),
             normalize=found.normalize,
         )
-        return Listed(number, request, _codings(found))
+        return Listed(number, request, _codings(found, usual))
     except ValidationError as bad:
         raise SettingsError(f"line {number}: {_told(bad.errors()[0])}") from None
     except InvalidRequest as bad:
         raise SettingsError(f"line {number}: {bad}") from None
 
 
-def _codings(found: _Line) -> tuple[Coding, ...]:
-    formats = found.format if isinstance(found.format, list) else [found.format]
+def _codings(found: _Line, usual: tuple[Listable, ...]) -> tuple[Coding, ...]:
+    formats = found.format if isinstance(found.format, list) else [found.format] if found.format else usual
     if found.bit_rate and (without := [name for name in formats if name not in LOSSY]):
         raise InvalidRequest(f"bit_rate: {without[0]} has none, expected {' or '.join(LOSSY)}")
-    return tuple(
-        plain_coding(name, found.sample_rate or (PCM_RATE if name == "pcm" else None), found.bit_rate)
-        for name in dict.fromkeys(formats)
-    )
+    if found.sample_rate and {*formats} == {"room"}:
+        raise InvalidRequest("sample_rate: a room has its own")
+    return tuple(_coding(name, found) for name in dict.fromkeys(formats))
+
+
+def _coding(name: Listable, found: _Line) -> Coding:
+    if name == "room":
+        return PARTS
+    return plain_coding(name, found.sample_rate or (PCM_RATE if name == "pcm" else None), found.bit_rate)
 
 
 def _sampling(found: _Line) -> Sampling:

@@ -33,9 +33,20 @@ def test_formats_may_be_several_and_each_is_made_once() -> None:
     assert [coding.name for coding in found.codings] == ["wav None None", "opus None None"]
 
 
+def test_where_there_are_rooms_a_line_that_names_no_format_is_for_them_too() -> None:
+    usual, named, alone = read_list(
+        'Hello.\n{"text": "Hi.", "format": "wav"}\n{"text": "Ho.", "format": "room"}', rooms=True
+    )
+    assert [coding.name for coding in usual.codings][-2:] == ["pcm 24000 None", "parts"]
+    assert [coding.name for coding in named.codings] == ["wav None None"]
+    assert [coding.name for coding in alone.codings] == ["parts"]
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ('{"text": "Hi.", "format": ["room"], "sample_rate": 48000}', "line 2: sample_rate: a room has"),
+        ('{"text": "Hi.", "format": "room", "bit_rate": 64000}', "line 2: bit_rate: room has none"),
         ('{"text": "Hi.", "tempo": 2}', "line 2: tempo: Extra inputs"),
         ('{"text": "Hi.", "speed": 9}', "line 2: speed: Input should be less than or equal to 4"),
         ('{"text": "Hi.", "speed": "1"}', "line 2: speed: Input should be a valid number"),
