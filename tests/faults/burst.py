@@ -21,11 +21,24 @@ class Reply:
     retry_after: bool
 
 
+End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 class Burst:
     """Connections that are open already; see `burst_to`."""
 
-    def __init__(self, ends: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
-        self._ends = ends
+    def __init__(self, address: str) -> None:
+        there = urlsplit(address)
+        self._there = there.hostname, there.port
+        self._ends: list[End] = []
+
+    async def open(self, count: int) -> None:
+        self._ends = [await asyncio.open_connection(*self._there) for _ in range(count)]
+
+    async def close(self) -> None:
+        for _, writer in self._ends:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for _, writer in self._ends), return_exceptions=True)
 
     async def speak(self, voice: str, line: Line, count: int | None = None) -> Counter[int]:
         """So many ask at once; how many had which status. Refusals and answers go into the line.
@@ -34,6 +47,7 @@ class Burst:
             voice: each one's own where it has a `#`, which becomes the caller's number.
         """
         requests = [_request(voice.replace("#", str(number))) for number in range(len(self._ends))]
+        await self._renew()
         asking = list(zip(self._ends, requests, strict=True))[:count]
         async with asyncio.timeout(REPLY_SECONDS):
             replies = await asyncio.gather(*(_ask(*end, request) for end, request in asking))
@@ -46,17 +60,22 @@ class Burst:
                 line.answered += 1
         return Counter(reply.status for reply in replies)
 
+    async def _renew(self) -> None:
+        """Connections that the server has closed, because nothing came for a while."""
+        for at, (reader, writer) in enumerate(self._ends):
+            if reader.at_eof():
+                writer.close()
+                self._ends[at] = await asyncio.open_connection(*self._there)
+
 
 @asynccontextmanager
 async def burst_to(address: str, count: int) -> AsyncIterator[Burst]:
-    there = urlsplit(address)
-    ends = [await asyncio.open_connection(there.hostname, there.port) for _ in range(count)]
+    burst = Burst(address)
     try:
-        yield Burst(ends)
+        await burst.open(count)
+        yield burst
     finally:
-        for _, writer in ends:
-            writer.close()
-        await asyncio.gather(*(writer.wait_closed() for _, writer in ends), return_exceptions=True)
+        await burst.close()
 
 
 def _request(voice: str) -> bytes:

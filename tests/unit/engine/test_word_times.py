@@ -86,10 +86,10 @@ def test_times_rise_lie_in_the_audio_and_do_not_depend_on_how_it_is_cut(
 def test_a_word_is_heard_where_its_samples_are() -> None:
     (first, second), told_at, seconds = times([[(200, 300, 0, 0), (100, 300, 0, 0)]], [333] * 20)
     assert told_at[0] < first.end + 0.1, "told with the chunk in which it ends, not at the end of the piece"
-    # 15 ms before the first loud sample are kept, the rest of the silence is not
-    assert first == WordTime("a", 0.015, 0.315)
-    assert (second.start, second.end) == pytest.approx((0.415, 0.715))
-    assert seconds == pytest.approx(0.715 + 0.2)
+    # 5 ms before the first loud sample are kept, the rest of the silence is not
+    assert first == WordTime("a", 0.005, 0.305)
+    assert (second.start, second.end) == pytest.approx((0.405, 0.705))
+    assert seconds == pytest.approx(0.705 + 0.2)
 
 
 def test_a_long_silence_within_a_piece_is_shortened_before_the_next_word() -> None:
