@@ -1,7 +1,6 @@
 """Text to phonemes with espeak-ng, through the bridge in the optional package piper-tts (GPL-3.0)."""
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from june_tts.engine.espeak import ESPEAK, tidy
 from june_tts.engine.owners import NOBODY, owners
 from june_tts.errors import ModelUnavailable
 from june_tts.text.tokens import word_spans
@@ -24,20 +24,20 @@ logging.getLogger("piper").setLevel(logging.ERROR)
 
 
 class Espeak:
-    """espeak-ng for any language it has. Its state is global to the process, so one lock guards all calls."""
-
-    _lock = threading.Lock()
+    """espeak-ng for any language it has."""
 
     def __init__(self) -> None:
         try:
+            tidy()
             from piper.phonemize_espeak import EspeakPhonemizer
         except ImportError as missing:
             raise ModelUnavailable(INSTALL) from missing
-        self._phonemizer = EspeakPhonemizer()
+        with ESPEAK:
+            self._phonemizer = EspeakPhonemizer()
 
     def sentences(self, text: str, espeak_voice: str) -> list[str]:
         """IPA with punctuation, one string per sentence; empty for text that has no sound."""
-        with self._lock:
+        with ESPEAK:
             found = self._phonemizer.phonemize(espeak_voice, text)
         return ["".join(sentence) for sentence in found if sentence]
 
@@ -54,10 +54,9 @@ class Sentence:
 class PiperPhonemes:
     """Phoneme numbers as one Piper voice wants them: espeak's, or those of the language's own front end."""
 
-    _lock = threading.Lock()
-
     def __init__(self, config: dict[str, Any], data_dir: Path) -> None:
         try:
+            tidy()
             from piper.config import PiperConfig
             from piper.voice import PiperVoice
         except ImportError as missing:
@@ -75,7 +74,7 @@ class PiperPhonemes:
         return [self._sentence(phonemes, list(islice(of_all, len(phonemes) + 1))) for phonemes in found]
 
     def _phonemes(self, text: str) -> list[list[str]]:
-        with self._lock:
+        with ESPEAK:
             # [[…]] would be read as raw phonemes, which a user's text never means
             found = self._voice.phonemize(text.replace("[[", " ").replace("]]", " "))
         return [sentence for sentence in found if sentence]
