@@ -159,8 +159,10 @@ async def traffic_to(
     """Nothing flows yet. What was uploaded is removed at the end."""
     async with client(address) as http:
         traffic = Traffic(http, line, voices, prefix)
-        yield traffic
-        await traffic.tidy()
+        try:
+            yield traffic
+        finally:
+            await traffic.tidy()
 
 
 async def works(ask: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> float:
