@@ -5,9 +5,9 @@
 A real server with joe. Without `--rate` the sustainable rate is looked for first: the highest of which nine
 in ten are served and the 95th percentile of first audio stays below `SOON_SECONDS`. The load is mixed: all
 formats, streams of events, sockets, listeners that hang up, batches, voices that are uploaded and removed,
-refused requests. After a tenth to warm up, what the server holds is fitted by least squares; the
-exit status is 1 where something grows by more than `MOST` an hour, or anything failed that should not. A plot
-lies beside the JSON.
+refused requests. After a minute of twice the load, and a tenth to warm up, what the server holds is fitted by
+least squares; the exit status is 1 where something grows by more than `MOST` an hour, or anything failed that
+should not. A plot lies beside the JSON.
 """
 
 import argparse
@@ -30,6 +30,10 @@ LOOK_SECONDS = 5.0
 SHARE = 0.7
 SOON_SECONDS = 0.6
 PROBE_SECONDS = 8.0
+PEAK = 2.0
+PEAK_SECONDS = 60.0
+"""A minute of so many times the load comes first: what the most streams at once need is kept by the
+allocators, and would look like growth whenever chance brings them together."""
 MOST = {"rss_mb": 24.0, "threads": 2.0, "handles": 8.0, "sockets": 8.0}
 """The steepest slope an hour."""
 MOST_IN_FLIGHT = 200
@@ -42,6 +46,7 @@ async def soak(given: argparse.Namespace, server: Served) -> dict[str, Any]:
     async with httpx.AsyncClient(base_url=server.address, timeout=60, limits=limits) as http:
         callers = Callers(server.address, http, given.seed)
         rate = given.rate or SHARE * await sustainable(callers)
+        await _arrivals(callers, PEAK * rate, time.monotonic() + PEAK_SECONDS)
         callers.counts.clear()
         looks = await _run(callers, rate, given.minutes * 60, server, http)
     return {

@@ -108,11 +108,12 @@ async def fake_server(
         synthesizer,
         memory,
         shared_phrases,
-        Doorkeeper(1024).seen,
+        Doorkeeper(1024),
         metrics.phrases,
         phrase_rules or PhraseRules(),
     )
     library.on_removed(phrases.forget)
+    parts = PartsSpeech(synthesizer, phrases)
     limits = BodyLimits(max_body_bytes=65_536, max_upload_bytes=2_000_000, timeout_seconds=0.5)
     watchdog = Watchdog([engine], recorder.progress, metrics.engines, watchdog_seconds)
     health = Health([engine], store, watchdog, draining=lambda: admission.draining)
@@ -125,6 +126,7 @@ async def fake_server(
         engines=[engine],
         admission=admission,
         phrases=phrases,
+        parts=parts,
         recorder=recorder,
         metrics=metrics,
         health=health,
@@ -139,11 +141,7 @@ async def fake_server(
         references=references or LibraryReferences(library),
         batches=Batches(synthesizer, admission, metrics.batch, batch or BatchRules()),
         codec=codec,
-        utterances=Utterances(
-            PartsSpeech(synthesizer, phrases), rooms, admission, metrics, queue_length=room_queue
-        )
-        if rooms
-        else None,
+        utterances=Utterances(parts, rooms, admission, metrics, queue_length=room_queue) if rooms else None,
     )
     async with jobs_alone() as kept_jobs:
         kept, at_work = job_rules or JobRules(), runner or RunnerRules()

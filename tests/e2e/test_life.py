@@ -124,6 +124,8 @@ def refused(server: June) -> bool:
         httpx.get(f"{server.url}/health/live")
     except httpx.ConnectError:
         return True
+    except (httpx.ReadError, httpx.RemoteProtocolError):
+        return False  # the kernel had taken it when the port was closed; the next one is refused
     return False
 
 

@@ -69,7 +69,7 @@ async def test_a_whole_text_is_heard_over_http(server: str) -> None:
 
 
 async def test_ten_turns_share_one_connection(caplog: pytest.LogCaptureFixture) -> None:
-    async with live_server() as server:
+    async with live_server(FakeEngine(repeats="never")) as server:
         async with fishaudio.TTS(base_url=server.url, api_key="any", voice_id="fake") as plugin:
             lengths = {round((await said(plugin)).duration, 1) for _ in range(TURNS)}
         assert server.sockets == ["/v1/tts/live"]

@@ -95,6 +95,23 @@ async def test_ten_turns_share_one_connection(caplog: pytest.LogCaptureFixture) 
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
+async def test_what_an_agent_says_again_comes_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("june_tts.service.live.SETTLE_SECONDS", 5.0)  # tests share the machine
+    text = "Thanks for calling Acme. How can I help you?"
+    async with live_server() as server, june.TTS(base_url=server.url, voice_id="fake") as plugin:
+        turns = []
+        for _ in range(4):
+            async with plugin.stream(conn_options=ONCE) as stream:
+                # as the framework's `say` does
+                stream.push_text(text)
+                stream.end_input()
+                frames = [event.frame async for event in stream]
+            turns.append("".join(w for f in frames for w in f.userdata.get(USERDATA_TIMED_TRANSCRIPT, [])))
+        registry = server.fake.services.metrics.registry
+        assert registry.get_sample_value("tts_phrase_hits_total", {"level": "memory"}) == 2
+    assert [turn.strip() for turn in turns] == [text] * 4
+
+
 @pytest.mark.parametrize("ended", [True, False], ids=["after the last word", "while it is written"])
 async def test_an_interruption_stops_the_work_and_the_next_turn_has_the_same_socket(ended: bool) -> None:
     async with live_server(FakeEngine(step_seconds=0.02)) as server:

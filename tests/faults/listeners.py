@@ -18,6 +18,8 @@ class Listener:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
         self._reader, self._writer = reader, writer
         self._pause = PAUSE_SECONDS
+        self.heard = 0
+        """Bytes."""
         self._began = asyncio.Event()
         writer.write(request)
         self._listening = asyncio.create_task(self._listen())
@@ -30,6 +32,10 @@ class Listener:
         finally:
             begun.cancel()
         return self._began.is_set()
+
+    @property
+    def over(self) -> bool:
+        return self._listening.done()
 
     async def end(self) -> str:
         """Wait for the end: `whole`, or `cut` in the middle, or what else was said in place of speech."""
@@ -55,6 +61,7 @@ class Listener:
         last = b""
         while data := await self._reader.read(BLOCK):
             last = (last + data)[-len(LAST_CHUNK) :]
+            self.heard += len(data)
             await asyncio.sleep(self._pause)
         return "whole" if last == LAST_CHUNK else "cut"
 

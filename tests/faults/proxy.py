@@ -28,6 +28,8 @@ class Proxy:
         self._serving: set[asyncio.Task[None]] = set()
         self.connections = 0
         """Accepted ever."""
+        self.answers = 0
+        """Blocks that came back ever."""
         self.port = 0
 
     def start(self) -> None:
@@ -100,8 +102,8 @@ class Proxy:
         await self._passable()
         there, far = await asyncio.open_connection("127.0.0.1", self._target)
         pumps = [
-            asyncio.create_task(self._pump(reader, far)),
-            asyncio.create_task(self._pump(there, writer)),
+            asyncio.create_task(self._pump(reader, far, back=False)),
+            asyncio.create_task(self._pump(there, writer, back=True)),
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -111,13 +113,14 @@ class Proxy:
             await asyncio.gather(*pumps, return_exceptions=True)
             far.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, back: bool) -> None:
         while data := await source.read(BLOCK):
             await self._passable()
             if self._mode == "slow":
                 await asyncio.sleep(self._delay + (len(data) / self._rate if self._rate else 0.0))
             sink.write(data)
             await sink.drain()
+            self.answers += back
 
     async def _passable(self) -> None:
         while self._mode == "hole":

@@ -82,27 +82,40 @@ async def _round(server: Server, line: Line, what: str, harm: Callable[[psutil.P
     ):
         began = time.monotonic()
         harm(server.engine())
-        ends = await _ends(broken, ENDS_WITHIN[what], all_of_them=what != ONE_STEP)
+        ends, going_on = await _ends(broken, ENDS_WITHIN[what], all_of_them=what != ONE_STEP)
         line.notes["streams_ended_s"] = max(line.notes.get("streams_ended_s", 0), time.monotonic() - began)
         await works(partial(_served, http, line))
         line.recovered(time.monotonic() - began)
-        line.offered += len(ends) + len(whole)
+        line.offered += len(ends) + len(going_on) + len(whole)
         line.failed += ends.count("cut")
         line.lost += len(ends) - ends.count("cut")
         assert set(ends) == {"cut"}, "a stream that is not whole must not look as if it were"
+        for each in going_on:
+            await works(partial(_heard_on, each, each.heard))
+            line.answered += not each.over
+            line.failed += each.over
         assert {await each.end() for each in whole} == {"whole"}, "another engine's streams are not concerned"
         line.answered += len(whole)
 
 
-async def _ends(listeners: list[Listener], seconds: float, *, all_of_them: bool) -> list[str]:
-    """How they ended; where not all must, those that did by the time of the first."""
-    ending = [asyncio.create_task(each.end()) for each in listeners]
+async def _ends(
+    listeners: list[Listener], seconds: float, *, all_of_them: bool
+) -> tuple[list[str], list[Listener]]:
+    """How they ended, and who goes on. Where not all are waited for, those that did by the time of the first.
+
+    A stream that had nothing in the engine just then, between two turns of its text, is spoken on by the
+    next one.
+    """
+    ending = {asyncio.create_task(each.end()): each for each in listeners}
     when = asyncio.ALL_COMPLETED if all_of_them else asyncio.FIRST_COMPLETED
     done, going_on = await asyncio.wait(ending, timeout=seconds, return_when=when)
-    assert done and not (all_of_them and going_on), f"{len(going_on)} streams go on after {seconds:g} s"
-    for task in going_on:
-        task.cancel()
-    return [task.result() for task in done]
+    assert done, f"{len(going_on)} streams go on after {seconds:g} s"
+    return [task.result() for task in done], [ending[task] for task in going_on]
+
+
+async def _heard_on(listener: Listener, before: int) -> bool:
+    """Whether there was more than before, or the end, which is not to be taken for a whole one."""
+    return listener.heard > before or (listener.over and await listener.end() == "cut")
 
 
 async def _served(http: httpx.AsyncClient, line: Line) -> bool:

@@ -43,7 +43,7 @@ async def test_the_list_is_ready_soon_and_read_again_when_settings_are(tmp_path:
         book, reloads = services.book, services.reloads
         assert book is not None
         assert reloads is not None
-        await becomes(lambda: book.pinned == 3)
+        await becomes(lambda: book.pinned == 4)
         assert (await asked(services, "Hello.")).headers["x-june-cache"] == "hit"
         (tmp_path / "phrases.txt").write_text('{"text": "Good bye.", "format": "mp3"}')
         assert reloads.reload(settings) == []

@@ -149,7 +149,7 @@ async def test_a_listed_phrase_that_another_replica_made_is_not_made_again(phras
         async with fake_server(FakeEngine(repeats="never"), shared_phrases=phrases) as server:
             book = PhraseBook(server.services.phrases, lines)
             book.start()
-            await becomes(lambda book=book: book.pinned == 3)
+            await becomes(lambda book=book: book.pinned == 4)
             assert len(server.engine.spoken) == spoken
             await book.close()
             await stored(server)

@@ -30,6 +30,7 @@ from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
 from june_tts.service.admission import Places
 from june_tts.service.library_references import LibraryReferences
+from june_tts.service.phrase_parts import PartsSpeech
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.voice_uses import VoiceUses
 from june_tts.service.voices import VoiceLibrary
@@ -156,6 +157,7 @@ def _services(
         engines=engines,
         admission=admission,
         phrases=phrases,
+        parts=PartsSpeech(synthesizer, phrases),
         uses=uses,
         book=book_of(settings, phrases, library, store, stack),
         recorder=recorder,

@@ -43,7 +43,7 @@ def phrases_of(
         synthesizer,
         memory,
         SharedPhrases(shared, seconds=settings.phrase_seconds) if shared and on else None,
-        Doorkeeper().seen,
+        Doorkeeper(),
         metrics.phrases,
         PhraseRules(code_of(), settings.phrase_random, settings.phrase_kb * KIB if on else 0),
     )
@@ -72,7 +72,7 @@ def listed_in(settings: Settings) -> list[Listed]:
     if not settings.phrase_mb:
         raise SettingsError("JUNE_PHRASES is set, and JUNE_PHRASE_MB is 0: expected room for its phrases")
     try:
-        return read_list(_written(path), rooms=bool(settings.livekit_url or settings.orchestrator_url))
+        return read_list(_written(path))
     except SettingsError as bad:
         raise SettingsError(f"JUNE_PHRASES={shown(str(path), 200)}: {bad}") from None
 

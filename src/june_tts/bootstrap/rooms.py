@@ -8,7 +8,6 @@ import httpx
 
 from june_tts.errors import SettingsError
 from june_tts.http.services import Services
-from june_tts.service.phrase_parts import PartsSpeech
 from june_tts.service.utterances import Utterances
 from june_tts.settings import Settings
 
@@ -36,8 +35,9 @@ def utterances_of(settings: Settings, services: Services, stack: AsyncExitStack)
     rooms = Rooms(Tickets(source), rules, services.metrics)
     stack.push_async_callback(rooms.close)
     admission = services.admission
-    speech = PartsSpeech(services.synthesizer, services.phrases)
-    utterances = Utterances(speech, rooms, admission, services.metrics, queue_length=settings.room_queue)
+    utterances = Utterances(
+        services.parts, rooms, admission, services.metrics, queue_length=settings.room_queue
+    )
 
     async def drain() -> None:
         spent = time.monotonic() - (admission.draining_since or time.monotonic())

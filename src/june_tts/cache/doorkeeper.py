@@ -21,7 +21,7 @@ class Doorkeeper:
 
     def seen(self, key: bytes) -> bool:
         """Whether a key, a digest of 32 bytes, was seen before; from now on it was."""
-        places = [int.from_bytes(key[at : at + 8], "little") % self._bits for at in range(0, 8 * _PROBES, 8)]
+        places = self._places(key)
         if _has(self._new, places):
             return True
         known = _has(self._old, places)
@@ -31,6 +31,14 @@ class Doorkeeper:
             self._new[place >> 3] |= 1 << (place & 7)
         self._count += 1
         return known
+
+    def knows(self, key: bytes) -> bool:
+        """Whether a key was seen before. Asking changes nothing."""
+        places = self._places(key)
+        return _has(self._new, places) or _has(self._old, places)
+
+    def _places(self, key: bytes) -> list[int]:
+        return [int.from_bytes(key[at : at + 8], "little") % self._bits for at in range(0, 8 * _PROBES, 8)]
 
 
 def _has(filled: bytearray, places: list[int]) -> bool:

@@ -12,8 +12,8 @@ from june_tts.http.elevenlabs_schema import VoiceSettings
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.live_turn import LiveTurn
 from june_tts.http.live_words import Words
+from june_tts.service.phrase_parts import PartsSpeech
 from june_tts.service.rendering import render
-from june_tts.service.synthesis import Synthesizer
 from june_tts.types import SpeechRequest
 
 Send = Callable[[str], Awaitable[None]]
@@ -42,7 +42,7 @@ class Context:
         context_id: str | None,
         number: int,
         manner: Manner,
-        synthesizer: Synthesizer,
+        speech: PartsSpeech,
         send: Send,
         ended: Callable[["Context", JuneError | None], None],
         limits: LiveLimits,
@@ -60,7 +60,7 @@ class Context:
         self.flushed = False
         """The client flushed, and has written nothing since."""
         self._manner = manner
-        self._synthesizer = synthesizer
+        self._speech = speech
         self._send = send
         self._ended = ended
         self._limits = limits
@@ -122,7 +122,7 @@ class Context:
 
     async def _speak(self, words: Words) -> None:
         heard = HeardWords()
-        chunks = heard.of(self._synthesizer.speak(self._request, words))
+        chunks = heard.of(self._speech.speak(self._request, words))
         times = _Times(heard, absolute=self._manner.absolute)
         async with aclosing(render(chunks, self._manner.output.encoder)) as audio:
             async for data in audio:

@@ -11,7 +11,7 @@ from june_tts.http.elevenlabs_frames import Frame, close_code, error_frame, read
 from june_tts.http.elevenlabs_schema import VoiceSettings
 from june_tts.http.live_limits import LiveLimits
 from june_tts.http.live_socket import LiveSocket
-from june_tts.service.synthesis import Synthesizer
+from june_tts.service.phrase_parts import PartsSpeech
 
 Goodbye = tuple[int, str]
 """Close code and reason."""
@@ -40,12 +40,10 @@ class Conversation(Protocol):
 class Contexts:
     """Makes the contexts of one socket."""
 
-    def __init__(
-        self, manner: Manner, synthesizer: Synthesizer, socket: LiveSocket, limits: LiveLimits
-    ) -> None:
+    def __init__(self, manner: Manner, speech: PartsSpeech, socket: LiveSocket, limits: LiveLimits) -> None:
         self.manner = manner
         self.limits = limits
-        self._synthesizer = synthesizer
+        self._speech = speech
         self._socket = socket
         self._numbers: Iterator[int] = itertools.count(1)
 
@@ -55,7 +53,7 @@ class Contexts:
             context_id,
             number,
             self.manner,
-            self._synthesizer,
+            self._speech,
             self._socket.send,
             ended,
             self.limits,

@@ -118,7 +118,7 @@ class FishConversation:
         if body.text:
             await words.put(body.text)
         audio = render(
-            self._given.synthesizer.speak(request, words), lambda rate: speech_encoder(body, format, rate)
+            self._given.parts.speak(request, words), lambda rate: speech_encoder(body, format, rate)
         )
         async with aclosing(messages(audio, raw=format in RAW)) as parts:
             async for part in parts:

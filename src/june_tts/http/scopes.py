@@ -109,13 +109,14 @@ def asked(method: str, path: str) -> Asked:
     Args:
         method: `SOCKET` for a WebSocket's handshake.
     """
-    # routes match a path with a newline at its end as well: `$` does
-    called = f"{method} {path.removesuffix(chr(10))}"
-    if found := _EXACT.get(called) or _EXACT.get(called.rstrip("/")):
+    # routes match a path with a newline at its end as well: `$` does, and so does a parameter
+    written = f"{method} {path}"
+    called = written.removesuffix("\n")
+    if found := _EXACT.get(called):
         return found
-    if not path.startswith(PROTECTED):
-        return "open"
-    for pattern, wanted in _PATTERNS:
-        if pattern.fullmatch(called):
-            return wanted
-    return "any"
+    if path.startswith(PROTECTED):
+        for pattern, wanted in _PATTERNS:
+            if pattern.fullmatch(written) or pattern.fullmatch(called):
+                return wanted
+    # a slash too many is answered with the way to the path without it
+    return _EXACT.get(called.rstrip("/")) or ("any" if path.startswith(PROTECTED) else "open")

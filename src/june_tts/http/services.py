@@ -18,6 +18,7 @@ from june_tts.service.batch import Batches
 from june_tts.service.health import Health
 from june_tts.service.jobs import Jobs
 from june_tts.service.phrase_book import PhraseBook
+from june_tts.service.phrase_parts import PartsSpeech
 from june_tts.service.phrases import Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
@@ -45,6 +46,8 @@ class Services:
     engines: Sequence[Engine]
     admission: Admission
     phrases: Phrases
+    parts: PartsSpeech
+    """What speaks turn by turn: on sockets and in rooms."""
     recorder: Recorder
     metrics: Metrics
     health: Health

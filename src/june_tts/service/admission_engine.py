@@ -33,11 +33,18 @@ class EngineLoad:
         return len(self._playing)
 
     def can_start(self, now: float) -> bool:
-        """One always may, beside others only where none of them is about to fall silent."""
+        """One always may, beside others only where none of them is about to fall silent.
+
+        Where more play than ever did without harm, each of them has to be well ahead: limits are learned in
+        half seconds. By then one that was idle would have begun a dozen too many, to fall silent together.
+        """
         if not self._playing:
             return True
-        fits = self.awake(now) < self.learned.playing.value and self._beginning < self.learned.beginning.value
-        return fits and not any(ticket.stream and ticket.stream.starving(now) for ticket in self._playing)
+        awake, playing = self.awake(now), self.learned.playing
+        if awake >= playing.value or self._beginning >= self.learned.beginning.value:
+            return False
+        held_up = Stream.tight if awake >= playing.proven else Stream.starving
+        return not any(ticket.stream and held_up(ticket.stream, now) for ticket in self._playing)
 
     def resting(self, now: float) -> int:
         """Streams whose readers take nothing."""

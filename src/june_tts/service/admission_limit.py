@@ -40,6 +40,10 @@ class Limit:
         self._wanted = False
         self._bad = False
         """The window before was."""
+        self._lasting = 0
+        """So many were there when the window began."""
+        self.proven = 0
+        """The most that were there for a window in which all was well."""
 
     @property
     def value(self) -> int:
@@ -59,9 +63,13 @@ class Limit:
         # Else of what there was: a limit that nobody came near says nothing of what can be carried.
         if share < 1 and self._bad and 1 < self._peak <= self._value + 1:
             self._value = max(self._least, min(self._value, self._peak) * share)
+            self.proven = min(self.proven, self.value)
         elif share == 1 and self._wanted:
             self._value = min(self._most, self._value + 1)
-        self._peak, self._wanted, self._bad = now_there, False, share < 1
+        if share == 1:
+            self.proven = max(self.proven, min(self._lasting, now_there))
+        self._peak = self._lasting = now_there
+        self._wanted, self._bad = False, share < 1
 
 
 class Learned:

@@ -100,9 +100,17 @@ class Stream:
 
     def starving(self, now: float) -> bool:
         """Its listener is about to hear silence, and the engine could prevent that."""
+        return self._within(min(HOLD_SECONDS, self._needed(now)), now)
+
+    def tight(self, now: float) -> bool:
+        """Its listener is hardly ahead of silence, and the engine could do something about it."""
+        return self._within(self._needed(now), now)
+
+    def _within(self, seconds: float, now: float) -> bool:
+        """Of silence: its listener, who waits for the engine and is not lost."""
         if self.first is None or not self._waits(now):
             return False
-        return -LOST_SECONDS < self.until - now < min(HOLD_SECONDS, self._needed(now))
+        return -LOST_SECONDS < self.until - now < seconds
 
     def _quiet(self, now: float) -> float:
         """Seconds since its reader got what it has not asked beyond."""

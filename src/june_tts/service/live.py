@@ -3,12 +3,34 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Protocol
 
 from june_tts.text import Growing
 from june_tts.types import AudioChunk, Piece, Written
 
 REST_SECONDS = 0.2
 """A passage whose words were all spoken ends after this, though its listener may have heard it before."""
+SETTLE_SECONDS = 0.02
+"""How long a text that was said before waits for the flush that says it is whole: clients send that in a
+message of its own, right after the text."""
+
+
+class Kept(Protocol):
+    """What was said before as one turn would say it."""
+
+    def expected(self, text: str) -> bool:
+        """Whether `find` would find it at once, or have it kept."""
+        ...
+
+    async def find(self, text: str, *, ongoing: bool) -> AsyncGenerator[AudioChunk, None] | None:
+        """Its speech, if it was kept or is to be kept now. `ongoing`: the turn was heard in part."""
+        ...
+
+    def said(self, text: str) -> None:
+        """It was spoken, and not from here."""
+        ...
 
 
 class Hearing:
@@ -29,6 +51,14 @@ class Hearing:
     def left(self) -> float:
         """Of what was made, not heard yet."""
         return max(0.0, self._until - self._clock())
+
+
+def later(chunk: AudioChunk, seconds: float) -> AudioChunk:
+    """With the times of its passage as times of its turn."""
+    if not chunk.words or not seconds:
+        return chunk
+    words = (replace(word, start=word.start + seconds, end=word.end + seconds) for word in chunk.words)
+    return replace(chunk, words=tuple(words))
 
 
 class LiveText:
@@ -56,9 +86,14 @@ class LiveText:
         self._ended = False
         self._characters = 0
         self._told = 0
+        self._words: list[str] = []
+        """Of the passage."""
+        self._several = False
+        """More of it was written after a flush."""
 
     async def begun(self) -> bool:
         """Wait for something to speak; False where nothing more comes."""
+        self._words, self._several = [], False
         while not self._peek():
             if self._ended:
                 return False
@@ -71,6 +106,24 @@ class LiveText:
             if self._next is not None:
                 piece, self._next = self._next, None
                 yield piece
+
+    async def said_before(self, kept: Kept, *, ongoing: bool) -> AsyncGenerator[AudioChunk, None] | None:
+        """The speech of a passage that has not begun, where all of it is there and was said before.
+
+        None of it comes as a piece then.
+        """
+        if not self._flushed:
+            sofar = self._text()
+            await self._read(SETTLE_SECONDS if sofar and kept.expected(sofar) else 0)
+        chunks = await kept.find(self.whole, ongoing=ongoing) if self.whole else None
+        if chunks is not None:
+            self._leave()
+        return chunks
+
+    @property
+    def whole(self) -> str:
+        """The passage's text, without blanks around it, where it is one utterance and flushed; else empty."""
+        return self._text() if self._flushed else ""
 
     @property
     def untold(self) -> int:
@@ -87,6 +140,15 @@ class LiveText:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+
+    def _text(self) -> str:
+        return "" if self._several else "".join(self._words).strip()
+
+    def _leave(self) -> None:
+        for _ in self._ready:
+            pass
+        self._next = None
+        self.wrote()
 
     async def _goes_on(self) -> bool:
         while not self._peek():
@@ -121,12 +183,17 @@ class LiveText:
             self._add(written)
         else:
             self._flushed, self._ended = True, written is None
-        self._ready = self._growing.ready(flush=self._flushed)
+        ready = self._growing.ready(flush=self._flushed)
+        # pieces may be left of what was there before, where a look was taken
+        self._ready = ready if self._next is None else chain(self._ready, ready)
 
     def _add(self, text: str) -> None:
         self._characters += len(text)
         self._check(text, self._characters)
-        if not self._hearing.left and not self._growing.waiting:
+        if not self._hearing.left and not self._growing.waiting and self._next is None:
             self._growing.restart()  # silence now: sound at once is worth more than a long piece
         self._growing.feed(text)
-        self._flushed = self._flushed and not text.strip()
+        if text.strip():
+            self._several = self._several or (self._flushed and any(map(str.strip, self._words)))
+            self._flushed = False
+        self._words.append(text)

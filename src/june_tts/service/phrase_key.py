@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from june_tts.service.request_rules import longest_piece
 from june_tts.service.synthesis import Settled
 from june_tts.types import SpeechRequest
 
@@ -33,7 +34,8 @@ def phrase_key(asked: Order, settled: Settled, code: str) -> bytes:
     """SHA-256; `code` names the program that turns text into audio."""
     utterance, able = settled.utterance, settled.able
     # all that was asked for, so that a field that is added to requests is never forgotten here
-    wish = replace(asked.request, voice_id="", language=None)
+    longest = longest_piece(asked.request, able)
+    wish = replace(asked.request, voice_id="", language=None, piece_chars=longest)
     heard = (
         *(SCHEME, code, able.engine, able.fingerprint, able.first_piece_chars, able.piece_chars),
         *(utterance.voice.id, utterance.voice.version, utterance.language),

@@ -13,10 +13,10 @@ from june_tts.types import Format, Sampling, SpeechRequest
 MOST_LINES = 10_000
 MOST_CHARS = 2_000
 """Of a phrase."""
-Listable = Format | Literal["room"]
-"""A format, or what a LiveKit room plays."""
-USUAL: tuple[Listable, ...] = ("mp3", "wav", "pcm")
-"""What most clients of `/v1/audio/speech` ask for."""
+Listable = Literal[Format, "live"]
+"""A format, or what is spoken on sockets and in LiveKit rooms."""
+USUAL: tuple[Listable, ...] = ("mp3", "wav", "pcm", "live")
+"""What most clients of `/v1/audio/speech` ask for, and those that speak turn by turn."""
 PCM_RATE = 24_000
 """Hz, of `pcm` where nothing is said, as that API has it."""
 
@@ -49,14 +49,13 @@ class _Line(BaseModel):
     top_p: float | None = Field(None, ge=0, le=1)
     repetition_penalty: float | None = Field(None, ge=0.5, le=2)
     seed: int | None = Field(None, ge=0, lt=2**31)
+    max_frames: int | None = Field(None, ge=1, le=2**20)
+    piece_chars: int | None = Field(None, ge=1, le=2**20)
     normalize: bool = True
 
 
-def read_list(written: str, *, rooms: bool = False) -> list[Listed]:
+def read_list(written: str) -> list[Listed]:
     """Every phrase; empty lines and those that begin with `#` are none.
-
-    Args:
-        rooms: lines that name no format are prepared for rooms, too.
 
     Raises:
         SettingsError: naming the first line that cannot be read, and why.
@@ -65,11 +64,10 @@ def read_list(written: str, *, rooms: bool = False) -> list[Listed]:
     if len(lines) > MOST_LINES:
         raise SettingsError(f"{len(lines)} lines: expected at most {MOST_LINES}")
     kept = ((number, line.strip()) for number, line in enumerate(lines, 1))
-    usual = (*USUAL, "room") if rooms else USUAL
-    return [_listed(number, line, usual) for number, line in kept if line and not line.startswith("#")]
+    return [_listed(number, line) for number, line in kept if line and not line.startswith("#")]
 
 
-def _listed(number: int, line: str, usual: tuple[Listable, ...]) -> Listed:
+def _listed(number: int, line: str) -> Listed:
     try:
         found = (
             _Line.model_validate_json(line) if line.startswith("{") else _Line.model_validate({"text": line})
@@ -82,31 +80,32 @@ def _listed(number: int, line: str, usual: tuple[Listable, ...]) -> Listed:
             found.speed,
             _sampling(found),
             normalize=found.normalize,
+            piece_chars=found.piece_chars,
         )
-        return Listed(number, request, _codings(found, usual))
+        return Listed(number, request, _codings(found))
     except ValidationError as bad:
         raise SettingsError(f"line {number}: {_told(bad.errors()[0])}") from None
     except InvalidRequest as bad:
         raise SettingsError(f"line {number}: {bad}") from None
 
 
-def _codings(found: _Line, usual: tuple[Listable, ...]) -> tuple[Coding, ...]:
-    formats = found.format if isinstance(found.format, list) else [found.format] if found.format else usual
+def _codings(found: _Line) -> tuple[Coding, ...]:
+    formats = found.format if isinstance(found.format, list) else [found.format] if found.format else USUAL
     if found.bit_rate and (without := [name for name in formats if name not in LOSSY]):
         raise InvalidRequest(f"bit_rate: {without[0]} has none, expected {' or '.join(LOSSY)}")
-    if found.sample_rate and {*formats} == {"room"}:
-        raise InvalidRequest("sample_rate: a room has its own")
+    if found.sample_rate and {*formats} == {"live"}:
+        raise InvalidRequest("sample_rate: live has none, each socket and room asks for its own")
     return tuple(_coding(name, found) for name in dict.fromkeys(formats))
 
 
 def _coding(name: Listable, found: _Line) -> Coding:
-    if name == "room":
+    if name == "live":
         return PARTS
     return plain_coding(name, found.sample_rate or (PCM_RATE if name == "pcm" else None), found.bit_rate)
 
 
 def _sampling(found: _Line) -> Sampling:
-    return Sampling(found.temperature, found.top_p, found.repetition_penalty, found.seed)
+    return Sampling(found.temperature, found.top_p, found.repetition_penalty, found.seed, found.max_frames)
 
 
 def _told(error: Any) -> str:

@@ -5,12 +5,12 @@ the settings allow what was drawn. See docs/decisions/phrase-cache.md.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
+from collections.abc import AsyncGenerator, Collection, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from june_tts.errors import JuneError
+from june_tts.errors import JuneError, StoreUnavailable, VoiceNotFound
 from june_tts.ports import PhraseMemory, SharedPhrases
 from june_tts.service.coding import Encode
 from june_tts.service.phrase_key import Order, phrase_key
@@ -26,6 +26,18 @@ LOOKUP_SECONDS = 0.02
 later is kept for the next one."""
 MOST_UNDER_WAY = 64
 """Calls to Redis that nobody waits for; one more is not made."""
+
+
+class Doorkeeper(Protocol):
+    """Remembers keys that were asked for, for a while."""
+
+    def seen(self, key: bytes) -> bool:
+        """Whether it was asked for before; from now on it was."""
+        ...
+
+    def knows(self, key: bytes) -> bool:
+        """The same; changes nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +74,14 @@ class Phrases:
         synthesizer: Synthesizer,
         memory: PhraseMemory,
         shared: SharedPhrases | None,
-        seen: Callable[[bytes], bool],
+        doorkeeper: Doorkeeper,
         metrics: PhraseMetrics,
         rules: PhraseRules,
     ) -> None:
-        """`seen`: whether a key was asked for before; remembers that it was."""
         self._synthesizer = synthesizer
         self._memory = memory
         self._shared = shared
-        self._seen = seen
+        self._doorkeeper = doorkeeper
         self._metrics = metrics
         self._rules = rules
         self._recording: dict[bytes, str] = {}
@@ -85,31 +96,74 @@ class Phrases:
 
         Refuses nothing: what cannot be spoken is not found, and `Synthesizer.stream` says why.
         """
-        # a recording that comes with a request is its sender's: neither it nor its sound is kept
-        if asked.request.references or not self._rules.most_bytes:
+        if not self._may_be_kept(asked):
             return NOTHING
         try:
             settled = await self._synthesizer.settle(asked.request, asked.characters)
         except JuneError:
             return NOTHING
-        key = phrase_key(asked, settled, self._rules.code)
-        return Found(settled, key, self._memory.get(key))
+        return self._in_memory(asked, settled)
 
-    async def find(self, asked: Order) -> Found:
+    @property
+    def removals(self) -> int:
+        """How often a voice became another one or was removed: whom a caller has found may be gone since."""
+        return self._removals
+
+    def expected(self, asked: Order, settled: Settled) -> bool:
+        """Whether `find` would find it in memory, or have it kept. Asking changes nothing."""
+        if not self._may_be_kept(asked):
+            return False
+        found = self._in_memory(asked, settled)
+        return found.phrase is not None or (
+            self._repeats(settled) and self._doorkeeper.knows(found.key) and found.key not in self._recording
+        )
+
+    def said(self, asked: Order, settled: Settled) -> None:
+        """It was spoken without having been looked for: `find` has it kept the next time."""
+        if self._may_be_kept(asked) and self._repeats(settled):
+            self._doorkeeper.seen(phrase_key(asked, settled, self._rules.code))
+
+    async def find(self, asked: Order, settled: Settled | None = None) -> Found:
         """A phrase that was made before, in memory or in Redis, and else whether to keep it this time.
 
-        Waits for Redis for LOOKUP_SECONDS; refuses nothing, as `at_hand`.
+        Waits for Redis for LOOKUP_SECONDS.
+
+        Args:
+            settled: who speaks it, where that is known.
+
+        Raises:
+            VoiceNotFound, StoreUnavailable: as `Synthesizer.stream`, which would ask for the voice again.
+                What else cannot be spoken is not found, and `stream` says why.
         """
-        found = await self.at_hand(asked)
-        if found.phrase or found.settled is None:
+        if not self._may_be_kept(asked):
+            return NOTHING
+        try:
+            settled = settled or await self._synthesizer.voiced(asked.request, asked.characters)
+        except (VoiceNotFound, StoreUnavailable):
+            raise
+        except JuneError:
+            return NOTHING
+        found = self._in_memory(asked, settled)
+        if found.phrase:
             return found
-        settled, key = found.settled, found.key
-        if not (self._rules.random or reproducible(settled.utterance, settled.able)):
+        key = found.key
+        if not self._repeats(settled):
             return found
         if phrase := await self._from_redis(key, settled.utterance.voice.id):
             return Found(settled, key, phrase, "redis")
         self._metrics.misses.inc()
-        return Found(settled, key, keep=key not in self._recording and self._seen(key))
+        return Found(settled, key, keep=key not in self._recording and self._doorkeeper.seen(key))
+
+    def _may_be_kept(self, asked: Order) -> bool:
+        # a recording that comes with a request is its sender's: neither it nor its sound is kept
+        return bool(self._rules.most_bytes) and not asked.request.references
+
+    def _repeats(self, settled: Settled) -> bool:
+        return self._rules.random or reproducible(settled.utterance, settled.able)
+
+    def _in_memory(self, asked: Order, settled: Settled) -> Found:
+        key = phrase_key(asked, settled, self._rules.code)
+        return Found(settled, key, self._memory.get(key))
 
     async def prepared(self, asked: Order) -> Found:
         """The same for a phrase that the settings list: also one that was drawn. Waits for Redis.

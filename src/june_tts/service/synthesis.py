@@ -1,15 +1,17 @@
 """The one use case: checked text in, audio chunks out. HTTP, the command line and rooms all call this."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
-from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded, RateLimited
+from june_tts.errors import InvalidRequest, NothingToSpeak, Overloaded, RateLimited, VoiceNotFound
 from june_tts.ports import Engine
 from june_tts.service import request_rules as rules
 from june_tts.service.admission import Admission, Place, stopping
-from june_tts.service.live import Hearing, LiveText
+from june_tts.service.feeding import asynchronous, told
+from june_tts.service.live import Hearing, Kept, LiveText, later
 from june_tts.service.metering import Charge, Meter, Unmetered
 from june_tts.telemetry.recorder import Recorder, Status
 from june_tts.telemetry.tracing import within
@@ -97,6 +99,14 @@ class Synthesizer:
         rules.check_length(characters, self._max_text_chars)
         return await self._order(request)
 
+    async def voiced(self, request: SpeechRequest, characters: int) -> Settled:
+        """As `settle`; a voice that nobody has is counted among what was refused, as by `stream`."""
+        try:
+            return await self.settle(request, characters)
+        except VoiceNotFound as unknown:
+            self._recorder.refused(unknown.code)
+            raise
+
     async def recall(self, request_id: str, settled: Settled, characters: int, seconds: float) -> None:
         """What was made before is spoken again: it counts and costs as any other, but takes no place.
 
@@ -114,8 +124,14 @@ class Synthesizer:
             charge.spoke(seconds)
         self._recorder.recalled(request_id, settled.utterance.voice.id, characters, seconds)
 
-    async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
+    async def stream(
+        self, request: SpeechRequest, settled: Settled | None = None, *, ongoing: bool = False
+    ) -> AsyncGenerator[AudioChunk, None]:
         """Speak. Closing the generator cancels the work at once.
+
+        Args:
+            settled: who speaks it, where that is known.
+            ongoing: goes on with a turn that was heard in part.
 
         Raises:
             InvalidRequest: one of its kinds, before the first chunk.
@@ -124,19 +140,22 @@ class Synthesizer:
         """
         with self._refusals():
             self._check(request.text, len(request.text))
-            order = await self._order(request)
-            pieces = _asynchronous(self._pieces(request, order))
+            order = settled or await self._order(request)
+            pieces = asynchronous(self._pieces(request, order))
         length = len(request.text)
         with await self._charged(length) as charge:
             async with (
-                self._admission.place(order.engine.name, length) as place,
+                self._admission.place(order.engine.name, length, ongoing=ongoing) as place,
                 aclosing(self._speak(order, place, charge, pieces, lambda: length)) as chunks,
             ):
                 async for chunk in chunks:
                     yield chunk
 
     async def speak(
-        self, request: SpeechRequest, written: AsyncIterable[Written]
+        self,
+        request: SpeechRequest,
+        written: AsyncIterable[Written],
+        kept: Callable[[SpeechRequest, Settled], Kept] | None = None,
     ) -> AsyncGenerator[AudioChunk, None]:
         """Speak words that are still being written, as one turn; `request.text` is not looked at.
 
@@ -145,6 +164,9 @@ class Synthesizer:
         written then is admitted anew. Words without a sound are no error: there is no chunk then.
 
         Closing the generator cancels the work at once; it does not close `written`.
+
+        Args:
+            kept: gives what was said before; a passage that is all there when it begins is looked for in it.
 
         Raises:
             InvalidRequest: one of its kinds, before the first chunk; TextTooLong when it has become so long.
@@ -155,30 +177,36 @@ class Synthesizer:
             order = await self._order(request)
         hearing = Hearing()
         async with aclosing(LiveText(written, _growing(request, order), self._check, hearing)) as text:
+            known = kept(request, order) if kept else None
             while await self._begun(text):
-                async with aclosing(self._passage(order, text, hearing)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
+                before = hearing.made
+                with self._refusals():
+                    found = await text.said_before(known, ongoing=before > 0) if known else None
+                async with aclosing(found or self._passage(order, text, ongoing=before > 0)) as passage:
+                    with suppress(NothingToSpeak):  # what was found says so, and a turn does not mind
+                        async for chunk in passage:
+                            hearing.add(chunk)
+                            yield later(chunk, before)
+                if known and found is None and text.whole:
+                    known.said(text.whole)
 
     async def _begun(self, text: LiveText) -> bool:
         with self._refusals():
             return await text.begun()
 
     async def _passage(
-        self, order: Settled, text: LiveText, hearing: Hearing
+        self, order: Settled, text: LiveText, *, ongoing: bool
     ) -> AsyncGenerator[AudioChunk, None]:
-        before = hearing.made
         # its words are charged when they are known
         with await self._charged(0) as charge:
             async with (
-                self._admission.place(order.engine.name, text.untold, ongoing=before > 0) as place,
+                self._admission.place(order.engine.name, text.untold, ongoing=ongoing) as place,
                 aclosing(text.passage()) as pieces,
-                aclosing(_told(pieces, place)) as fed,
+                aclosing(told(pieces, place)) as fed,
                 aclosing(self._speak(order, place, charge, fed, text.wrote, live=True)) as chunks,
             ):
                 async for chunk in chunks:
-                    hearing.add(chunk)
-                    yield _later(chunk, before)
+                    yield chunk
 
     async def _charged(self, characters: int) -> Charge:
         with self._refusals():
@@ -266,7 +294,7 @@ class Synthesizer:
             raise NothingToSpeak(
                 "the text has nothing in it that can be spoken: expected words or numbers", param="text"
             )
-        return _before(first, pieces)
+        return chain((first,), pieces)
 
 
 def _growing(request: SpeechRequest, order: Settled) -> Growing:
@@ -276,33 +304,3 @@ def _growing(request: SpeechRequest, order: Settled) -> Growing:
         piece_chars=rules.longest_piece(request, order.able),
         normalize=request.normalize,
     )
-
-
-def _later(chunk: AudioChunk, seconds: float) -> AudioChunk:
-    """With the times of its passage as times of its turn."""
-    if not chunk.words or not seconds:
-        return chunk
-    words = (replace(word, start=word.start + seconds, end=word.end + seconds) for word in chunk.words)
-    return replace(chunk, words=tuple(words))
-
-
-def _before(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
-    yield first
-    yield from rest
-
-
-async def _told(pieces: AsyncIterable[Piece], place: Place) -> AsyncGenerator[Piece, None]:
-    """The same; `place` is told when the engine has words and when it waits for the writer."""
-    ahead = aiter(pieces)
-    while True:
-        place.feeds(words=False)
-        piece = await anext(ahead, None)
-        place.feeds(words=True)
-        if piece is None:
-            return
-        yield piece
-
-
-async def _asynchronous(pieces: Iterator[Piece]) -> AsyncIterator[Piece]:
-    for piece in pieces:
-        yield piece

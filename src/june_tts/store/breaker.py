@@ -3,6 +3,7 @@
 Against waiting alone: a server that refuses connections costs nobody anything, and is asked each time.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -31,6 +32,7 @@ class Breaker:
         self._failures = 0
         self._open_since: float | None = None
         self._try_at = 0.0
+        self._answered_at = -math.inf
 
     @property
     def open(self) -> bool:
@@ -50,14 +52,18 @@ class Breaker:
     def answered(self) -> None:
         """Yes or no, but soon."""
         self._failures = 0
+        self._answered_at = self._clock()
         if self._open_since is not None:
             log.info(
                 "database calls are let through again", seconds=round(self._clock() - self._open_since, 1)
             )
             self._open_since = None
 
-    def failed(self, why: str) -> None:
-        """It took too long."""
+    def failed(self, why: str, seconds: float) -> None:
+        """It took too long: so many seconds. Where others were answered meanwhile, it stood in line behind
+        them: a database that is asked for more than it can answer is not gone."""
+        if self._clock() - seconds < self._answered_at:
+            return
         self._failures += 1
         self._try_at = self._clock() + PAUSE_SECONDS
         if self._open_since is None and self._failures >= FAILURES:

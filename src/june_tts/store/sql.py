@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, column, literal, select, text
+from sqlalchemy import Executable, RowMapping, Select, column, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
@@ -24,11 +24,13 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 
 
 class SqlVoiceStore:
-    """A VoiceStore. Every call is one short transaction; a lost connection is replaced by the next call."""
+    """A VoiceStore. A change is one short transaction, a question one statement; the next call
+    replaces a lost connection."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         """`engine`: its schema is up to date already (`store.open_store`). Disposed of by `close`."""
         self._engine = engine
+        self._reads = engine.reading() if isinstance(engine, GuardedEngine) else engine
         self._dialect = engine.dialect.name
 
     @property
@@ -58,10 +60,8 @@ class SqlVoiceStore:
     async def list(self) -> Sequence[ClonedVoice]:
         # by id: the clocks of two replicas may disagree, the sequence does not
         query = descriptions(self._dialect).order_by(text("id"))
-        async with self._transaction() as connection:
-            found = (await connection.execute(query)).mappings().all()
         result = []
-        for row in found:
+        for row in await self._read(query):
             with suppress(VoiceNotFound):  # removed since
                 result.append(await self._whole(row))
         return result
@@ -98,9 +98,8 @@ class SqlVoiceStore:
             return None
         here = (voice_codes.c.voice_id == voice_id) & (voice_codes.c.codec == codec)
         query = select(voice_codes).where(here & (voice_codes.c.sha256 == sha256))
-        async with self._transaction() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return rows.to_codes(row) if row else None
+        found = await self._read(query)
+        return rows.to_codes(found[0]) if found else None
 
     async def keep_codes(self, voice_id: str, codes: VoiceCodes) -> None:
         if not rows.storable(voice_id):
@@ -123,8 +122,7 @@ class SqlVoiceStore:
             self._engine.breaker.told = told
 
     async def ping(self) -> None:
-        async with self._transaction() as connection:
-            await connection.execute(text("SELECT 1"))
+        await self._read(text("SELECT 1"))
 
     async def close(self) -> None:
         with wrapped():
@@ -136,15 +134,18 @@ class SqlVoiceStore:
             async with self._engine.begin() as connection:
                 yield connection
 
+    async def _read(self, query: Executable) -> Sequence[RowMapping]:
+        with wrapped():
+            async with self._reads.begin() as connection:
+                return (await connection.execute(query)).mappings().all()
+
     async def _one(self, voice_id: str, query: Select[Any]) -> Mapping[Any, Any]:
         if not rows.storable(voice_id):
             raise rows.not_found(voice_id)
-        async with self._transaction() as connection:
-            found = await connection.execute(query.where(column("voice_id") == voice_id))
-            row: Mapping[Any, Any] | None = found.mappings().one_or_none()
-        if row is None:
+        found = await self._read(query.where(column("voice_id") == voice_id))
+        if not found:
             raise rows.not_found(voice_id)
-        return row
+        return found[0]
 
     async def _whole(self, row: Mapping[Any, Any]) -> ClonedVoice:
         """The voice of a row; one that the earlier service inserted beside us gets its hash first."""

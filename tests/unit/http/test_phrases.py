@@ -14,7 +14,8 @@ from tests.live_server import becomes
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.service.phrases import PhraseRules
-from june_tts.types import KeyLimits, NewVoice
+from june_tts.store.memory import MemoryVoiceStore
+from june_tts.types import ClonedVoice, KeyLimits, NewVoice
 
 pytestmark = pytest.mark.unit
 
@@ -308,3 +309,24 @@ async def test_who_has_had_his_share_is_refused_what_is_there_too() -> None:
         replies = [await speak(server) for _ in range(5)]
     assert [reply.status_code for reply in replies] == [200] * 4 + [429]
     assert replies[3].headers["x-june-cache"] == "hit"
+
+
+async def test_a_voice_that_nobody_has_is_asked_for_once_and_refused_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    get = MemoryVoiceStore.get
+
+    async def counted(store: MemoryVoiceStore, voice_id: str) -> ClonedVoice:
+        asked.append(voice_id)
+        return await get(store, voice_id)
+
+    monkeypatch.setattr(MemoryVoiceStore, "get", counted)
+    async with fake_server() as server:
+        reply = await speak(server, voice="nobody")
+        assert (reply.status_code, reply.json()["error"]["code"]) == (404, "voice_not_found")
+        assert asked == ["nobody"]
+        refused = server.services.metrics.registry.get_sample_value(
+            "tts_refused_total", {"code": "voice_not_found"}
+        )
+    assert refused == 1

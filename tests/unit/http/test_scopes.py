@@ -92,6 +92,9 @@ def test_what_a_route_answers_asks_for_what_the_table_says(method: str, parts: l
         ("SOCKET", "/v1/tts/live", "speak"),
         ("SOCKET", "/v1/text-to-speech/joe/stream-input", "speak"),
         ("DELETE", "/api/admin/keys/abc\n", "admin"),
+        ("DELETE", "/model/\n", "voices"),
+        ("GET", "/health/", "open"),
+        ("GET", "/api/voices/", "any"),
     ],
 )
 def test_other_paths_ask_for_a_key_below_the_apis(method: str, path: str, wanted: str) -> None:

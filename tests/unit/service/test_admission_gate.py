@@ -268,6 +268,19 @@ def test_nothing_begins_beside_a_stream_that_is_about_to_fall_silent() -> None:
     assert [second.state, one.waiting] == ["playing", 0]
 
 
+def test_where_more_play_than_ever_did_well_each_has_to_be_far_ahead() -> None:
+    one = gate()
+    playing = one.enter(ask(), 0.0)
+    play(one, playing, 0.5, 0.0)
+    one.asks(playing, 0.1)
+    # 0.15 s ahead of silence, 0.45 after its first audio: not about to fall silent, and hardly ahead
+    second = one.enter(ask(), 0.44)
+    assert second.state == "waiting"
+    one.leave(second, 0.44)
+    one._load("joe").learned.playing.proven = 2
+    assert one.enter(ask(), 0.44).state == "playing"
+
+
 def test_a_listener_who_is_lost_keeps_nobody_out() -> None:
     one = gate()
     playing = one.enter(ask(), 0.0)

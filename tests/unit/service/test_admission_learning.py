@@ -226,3 +226,22 @@ def test_callers_without_end_are_not_all_remembered() -> None:
     for number in range(MOST_CALLERS + 50):
         crowd.asked(str(number), True, 0.0)
     assert len(crowd._callers) == MOST_CALLERS
+
+
+def test_proven_is_what_played_through_a_good_window_and_no_more_than_the_limit() -> None:
+    limit = Limit(64, 1)
+    limit.turn(1.0, 12)
+    assert limit.proven == 0, "they came while the window lasted"
+    limit.turn(1.0, 10)
+    assert limit.proven == 10
+    limit.counts(20)
+    limit.turn(0.5, 20)
+    limit.counts(20)
+    limit.turn(0.5, 20)
+    assert (limit.value, limit.proven) == (10, 10)
+    limit.turn(1.0, 4)
+    limit.counts(8)
+    limit.turn(0.5, 8)
+    limit.counts(8)
+    limit.turn(0.5, 8)
+    assert (limit.value, limit.proven) == (4, 4)

@@ -34,6 +34,16 @@ def test_three_times_the_load_changes_little_for_those_who_are_admitted(seed: in
     assert refused(three) + len(three.first_audio) == three.offered
 
 
+@pytest.mark.parametrize("times", [1.5, 3, 5])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_server_that_has_learned_nothing_yet_starves_hardly_anybody_when_too_much_comes(
+    seed: int, times: float
+) -> None:
+    machine = joe(seed)
+    machine.run(CARRIED / 2, 20)
+    assert machine.run(CARRIED * times, 20).silent <= 2
+
+
 def test_a_load_that_is_carried_is_admitted() -> None:
     told = joe().run(CARRIED, SECONDS)
     assert refused(told) <= 0.02 * told.offered and told.silent == 0

@@ -41,7 +41,7 @@ async def from_memory(server: FakeServer, text: str, **fields: Any) -> bool:
 
 async def test_listed_phrases_come_from_memory_the_first_time_also_where_they_are_drawn() -> None:
     async with fake_server(FakeEngine(repeats="never")) as server, book(server, "Hello.\nGood bye.") as given:
-        await becomes(lambda: given.pinned == 6)
+        await becomes(lambda: given.pinned == 8)
         for text in ("Hello.", "Good bye."):
             for format in ("mp3", "wav", "pcm"):
                 assert await from_memory(server, text, response_format=format)
@@ -53,7 +53,7 @@ async def test_each_line_is_spoken_once_for_all_its_formats_and_with_the_least_p
     async with fake_server() as server:
         seen = server.services.metrics.registry
         async with book(server, "Hello.") as given:
-            await becomes(lambda: given.pinned == 3)
+            await becomes(lambda: given.pinned == 4)
         assert [text for _, text in server.engine.spoken] == ["Hello."]
         labels = {"priority": "batch"}
         waits = seen.get_sample_value("tts_queue_wait_seconds_count", labels)
@@ -62,9 +62,9 @@ async def test_each_line_is_spoken_once_for_all_its_formats_and_with_the_least_p
 
 async def test_another_list_takes_the_place_of_the_one_before() -> None:
     async with fake_server(FakeEngine(repeats="never")) as server, book(server, "Hello.") as given:
-        await becomes(lambda: given.pinned == 3)
+        await becomes(lambda: given.pinned == 4)
         given.reload(read_list("Good bye."))
-        await becomes(lambda: given.pinned == 3 and len(server.engine.spoken) == 2)
+        await becomes(lambda: given.pinned == 4 and len(server.engine.spoken) == 2)
         assert await from_memory(server, "Good bye.")
 
 
@@ -99,7 +99,7 @@ async def test_a_line_that_fails_is_told_once_and_tried_again() -> None:
         async with fake_server(engine) as server, book(server, "Hello.", look_seconds=0.01) as given:
             await becomes(lambda: sum(one["event"] == "utterance ended" for one in logs) > 3)
             engine.well = True
-            await becomes(lambda: given.pinned == 3)
+            await becomes(lambda: given.pinned == 4)
     told = [one for one in logs if one["event"] == "a listed phrase is not ready"]
     assert [(one["line"], one["reason"]) for one in told] == [(1, "not today")]
     assert "Hello." not in str(logs)
@@ -124,7 +124,7 @@ async def test_voices_that_are_not_listed_cost_no_look_at_the_list() -> None:
             return super().capabilities()
 
     async with fake_server(Counted()) as server, book(server, "Hello.") as given:
-        await becomes(lambda: given.pinned == 3)
+        await becomes(lambda: given.pinned == 4)
         before = looks
         for number in range(100):
             given.changed(f"nobody-{number}")

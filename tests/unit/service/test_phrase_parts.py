@@ -8,11 +8,12 @@ import pytest
 from tests.fake_rooms import FakeRooms
 from tests.fake_server import FakeServer, fake_server
 from tests.live_server import becomes
+from tests.phrase_chunks import assert_same
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrase_list import read_list
-from june_tts.service.phrase_parts import PARTS, PartsSpeech, unpacked
+from june_tts.service.phrase_parts import PARTS, unpacked
 from june_tts.types import AudioChunk, RoomRequest, SpeechRequest, WordTime
 
 pytestmark = pytest.mark.unit
@@ -49,22 +50,14 @@ async def test_chunks_come_back_as_they_were_to_sixteen_bits() -> None:
 
 async def test_from_its_third_time_on_a_room_hears_it_from_memory_with_its_words() -> None:
     async with fake_server() as server:
-        speech = PartsSpeech(server.services.synthesizer, server.services.phrases)
         times: list[list[AudioChunk]] = []
         for _ in range(4):
-            async with aclosing(speech.stream(SpeechRequest("r", TEXT, "fake"))) as chunks:
+            async with aclosing(server.services.parts.stream(SpeechRequest("r", TEXT, "fake"))) as chunks:
                 times.append([chunk async for chunk in chunks])
         assert len(server.engine.spoken) == 2
         hits = server.services.metrics.registry.get_sample_value("tts_phrase_hits_total", {"level": "memory"})
     assert hits == 2
-    first = np.concatenate([chunk.samples for chunk in times[0]])
-    words = [word for chunk in times[0] for word in chunk.words]
-    assert words
-    for again in times[1:]:
-        assert [word for chunk in again for word in chunk.words] == words
-        np.testing.assert_allclose(
-            np.concatenate([chunk.samples for chunk in again]), first, atol=0.6 / 32768
-        )
+    assert_same(times)
 
 
 async def test_utterances_are_found_there_and_take_no_place_then() -> None:
@@ -97,7 +90,7 @@ async def test_one_that_is_interrupted_leaves_nothing_behind() -> None:
 
 async def test_a_listed_phrase_is_there_the_first_time_also_where_it_is_drawn() -> None:
     async with fake_server(FakeEngine(repeats="never"), rooms=FakeRooms()) as server:
-        book = PhraseBook(server.services.phrases, read_list("Hello.", rooms=True))
+        book = PhraseBook(server.services.phrases, read_list("Hello."))
         book.start()
         await becomes(lambda: book.pinned == 4)
         before = len(server.engine.spoken)

@@ -25,7 +25,7 @@ def open_breaker(clock: Clock) -> Breaker:
     made = Breaker(clock)
     for _ in range(FAILURES):
         made.enter()
-        made.failed("TimeoutError")
+        made.failed("TimeoutError", 0.0)
     return made
 
 
@@ -34,7 +34,7 @@ def test_failures_that_an_answer_interrupts_refuse_nobody(clock: Clock) -> None:
     for _ in range(10):
         for _ in range(FAILURES - 1):
             made.enter()
-            made.failed("TimeoutError")
+            made.failed("TimeoutError", 0.0)
         made.enter()
         made.answered()
     assert not made.open
@@ -67,7 +67,7 @@ def test_a_try_that_fails_refuses_for_another_pause(clock: Clock, open_breaker: 
     clock.now += PAUSE_SECONDS
     open_breaker.enter()
     clock.now += 3.0
-    open_breaker.failed("TimeoutError")
+    open_breaker.failed("TimeoutError", 3.0)
     clock.now += PAUSE_SECONDS / 2
     with pytest.raises(StoreUnavailable):
         open_breaker.enter()
@@ -78,3 +78,16 @@ def test_a_try_whose_caller_left_is_the_next_callers(clock: Clock, open_breaker:
     open_breaker.enter()
     open_breaker.left()
     open_breaker.enter()
+
+
+def test_those_who_waited_behind_others_that_were_answered_say_nothing(clock: Clock) -> None:
+    made = Breaker(clock)
+    clock.now += 1.0
+    made.answered()
+    clock.now += 0.5
+    for _ in range(100):
+        made.failed("TimeoutError", 1.5)
+    assert not made.open
+    for _ in range(FAILURES):
+        made.failed("TimeoutError", 0.4)
+    assert made.open

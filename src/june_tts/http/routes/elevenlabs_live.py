@@ -29,7 +29,7 @@ async def stream_input(websocket: WebSocket, voice_id: str, given: Given, ident:
     manner = await _manner(websocket, voice_id, given, ident)
 
     async def speak(socket: LiveSocket) -> None:
-        contexts = Contexts(manner, given.synthesizer, socket, given.live)
+        contexts = Contexts(manner, given.parts, socket, given.live)
         await converse(StreamInput(contexts), socket)
 
     await serve_socket(websocket, given, speak)
@@ -41,7 +41,7 @@ async def multi_stream_input(websocket: WebSocket, voice_id: str, given: Given, 
     manner = await _manner(websocket, voice_id, given, ident)
 
     async def speak(socket: LiveSocket) -> None:
-        contexts = Contexts(manner, given.synthesizer, socket, given.live)
+        contexts = Contexts(manner, given.parts, socket, given.live)
         await converse(MultiStreamInput(contexts, socket), socket)
 
     await serve_socket(websocket, given, speak)
