@@ -52,7 +52,8 @@ class Server:
     def engine(self) -> psutil.Process:
         """The process of the engine fish."""
         found = [p for p in self.process.children(recursive=True) if "tests.fish_worker" in p.cmdline()]
-        assert len(found) == 1, found
+        ends = [line for line in self.log().splitlines() if "the engine ended" in line]
+        assert len(found) == 1, f"{found} after {ends}"
         return found[0]
 
 

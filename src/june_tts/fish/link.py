@@ -194,14 +194,24 @@ class Link:
         self._end(f"its process ended ({_named(code)})")
 
     async def _watch(self) -> None:
+        looked = time.monotonic()
         while not self._ended.is_set():
             self.send(Ping())
             await asyncio.sleep(self._limits.ping)
             now = time.monotonic()
+            self._excuse(now - looked - self._limits.ping, now)
+            looked = now
             if self.idle_since is None:
                 self._progress = now
             if now - min(self._progress, self._heard) > self._limits.stall + self._limits.ping:
                 self._end(f"it made no progress for {self._limits.stall:g} s")
+
+    def _excuse(self, late: float, now: float) -> None:
+        """Leave out of account what this process itself stood still for: a machine that is moved or sleeps,
+        or SIGSTOP to all of it, stops the engine too, and what it made otherwise has had no time to arrive.
+        """
+        self._progress = min(self._progress + late, now)
+        self._heard = min(self._heard + late, now)
 
     def _handle(self, message: Message) -> None:
         match message:

@@ -247,6 +247,22 @@ async def test_a_worker_that_makes_no_progress_is_killed() -> None:
         assert not psutil.pid_exists(stuck or 0)
 
 
+def stand_still(worker: psutil.Process, seconds: float) -> None:
+    """The engine's process, and the whole of this one."""
+    worker.suspend()
+    time.sleep(seconds)
+    worker.resume()
+
+
+async def test_a_machine_that_stood_still_is_no_lack_of_progress() -> None:
+    async with handle("--step", "0.01", limits=Limits(stall=0.5, ping=0.1)) as engine:
+        async with aclosing(engine.generate(text(1), SamplingParams(max_frames=100))) as stream:
+            await anext(stream)
+            stand_still(psutil.Process(engine.pid), 1.5)
+            events = [event async for event in stream]
+        assert isinstance(events[-1], Done) and engine.restarts == 0
+
+
 async def test_readers_who_take_nothing_and_idle_minutes_are_no_lack_of_progress() -> None:
     async with handle(given=options(window=10), limits=Limits(stall=0.3, ping=0.05)) as engine:
         await asyncio.sleep(0.8)
