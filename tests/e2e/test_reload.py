@@ -36,3 +36,27 @@ def test_sighup_takes_new_limits_names_what_takes_a_restart_and_refuses_bad_file
 def reloaded(server: June, said: str) -> None:
     server.send(signal.SIGHUP)
     becomes(lambda: said in server.said(), server=server)
+
+
+def test_sighup_takes_limits_of_bodies_batches_and_jobs(tmp_path: Path) -> None:
+    file = tmp_path / "june.toml"
+    file.touch()
+    batch = {"items": [{"id": name, "text": "Yes.", "voice_id": "fake"} for name in "ab"]}
+    job = {"text": "Twelve chars", "voice_id": "fake"}
+    with june(tmp_path, JUNE_CONFIG_FILE=str(file)) as server:
+        assert [server.speak("a" * 2000).status_code, post(server, "/v1/batch", batch)] == [200, 200]
+        assert post(server, "/v1/jobs", job) == 202
+        file.write_text("max_body_bytes = 1024\nbatch_items = 1\njob_chars = 11\nmax_connections = 9\n")
+        reloaded(server, "settings reloaded")
+        assert server.speak("a" * 2000).status_code == 413
+        assert [post(server, "/v1/batch", batch), post(server, "/v1/jobs", job)] == [400, 413]
+        named = [line for line in server.said().splitlines() if "take a restart" in line]
+        assert len(named) == 1 and "JUNE_MAX_CONNECTIONS" in named[0] and "BATCH" not in named[0]
+        file.write_text("deadline_ms = 1\n")
+        server.send(signal.SIGHUP)
+        becomes(lambda: server.speak("a" * 2000).status_code == 503, server=server)
+        assert post(server, "/v1/batch", batch) == 200
+
+
+def post(server: June, path: str, body: object) -> int:
+    return httpx.post(f"{server.url}{path}", json=body, timeout=30).status_code

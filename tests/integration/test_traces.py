@@ -18,6 +18,7 @@ from tests.fish_engines import utterance, written
 from tests.trace_collector import Collector, attributes, collecting
 
 from june_tts.bootstrap.hosted_admission import admit_at
+from june_tts.cache.memory_ledger import MemoryLedger
 from june_tts.engine.fish import FishEngine
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import hosted_engines
@@ -187,7 +188,7 @@ async def _perhaps_shared(engine: FishEngine, folder: Path, shared: bool) -> Asy
         yield engine
         return
     admission = Admission(AdmissionRules(), Metrics().admission, lambda code: None)
-    host, link = EngineHost([engine], admit_at(admission)), HostLink(str(folder / "host"))
+    host, link = EngineHost([engine], admit_at(admission), MemoryLedger()), HostLink(str(folder / "host"))
     await host.start(str(folder / "host"))
     await link.start()
     try:

@@ -15,8 +15,8 @@ from june_tts.bootstrap.engines import CLONING_ENGINES, fish_alone, watch_engine
 from june_tts.bootstrap.hosting import engines_for
 from june_tts.bootstrap.jobs import jobs_of
 from june_tts.bootstrap.library import check_names, database_limits, database_url, make_folder, recogniser_of
-from june_tts.bootstrap.phrases import book_of, phrases_of
-from june_tts.bootstrap.reloading import live_limits, reloads_of
+from june_tts.bootstrap.phrases import book_of, listed_in, phrases_of
+from june_tts.bootstrap.reloading import body_limits, live_limits, reloads_of
 from june_tts.bootstrap.rooms import ticket_source, utterances_of
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.bootstrap.telemetry import health_of, traces_of, watch_machine
@@ -25,7 +25,6 @@ from june_tts.cache import Shared
 from june_tts.engine.host_link import HostLink
 from june_tts.engine.hosted import HostedEngine
 from june_tts.http.access import AccessControl
-from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.ports import Engine, References, SpeaksInCodes, VoiceStore
 from june_tts.service.admission import Places
@@ -52,23 +51,23 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         link: to the process with the engines, where this is one of several web workers.
 
     Raises:
-        SettingsError: JUNE_DATA_DIR cannot be created, REDIS_URL cannot be read, what rooms need is there in
-            part, or nobody would be asked for a key where others can connect.
+        SettingsError: JUNE_DATA_DIR cannot be created, REDIS_URL or the list of JUNE_PHRASES cannot be read,
+            what rooms need is there in part, or nobody would be asked for a key where others can connect.
         ModelUnavailable: no engine could be loaded, or JUNE_ASR_MODEL is no model.
         StoreUnavailable: the voice library cannot be opened.
         VoiceNotFound: JUNE_DEFAULT_VOICE or an alias names a voice that is not there.
     """
     async with AsyncExitStack() as stack:
         metrics = Metrics()
-        # before anything is opened
-        ticket_source(settings, stack)
+        # before anything is opened: models take minutes, and what is wrong should be known at once
+        tickets, listed = ticket_source(settings, stack), listed_in(settings)
         make_folder(settings.data_dir)
         shared = await shared_of(settings, metrics, stack)
         stores = await open_stores(database_url(settings), settings.data_dir, database_limits(settings))
         store = cached_voices(settings, stores, shared, metrics, stack)
         uses = counted_uses(stores.voice_uses, stack)
         # before the models are loaded: that nobody may be let in should be known at once
-        access = await access_of(settings, stores, shared, metrics, stack)
+        access = await access_of(settings, stores, shared, metrics, stack, link)
         engines = await engines_for(settings, store, link, stack)
         library = VoiceLibrary(
             store,
@@ -89,9 +88,10 @@ async def running(settings: Settings, link: HostLink | None = None) -> AsyncIter
         gc.collect()
         gc.freeze()
         services = _services(settings, metrics, shared, access, library, store, uses, engines, stack, link)
+        services = replace(services, book=book_of(listed, services, stack))
         services = replace(services, jobs=jobs_of(settings, services, stores.jobs, stack))
         services = replace(services, reloads=reloads_of(settings, services))
-        yield replace(services, utterances=utterances_of(settings, services, stack))
+        yield replace(services, utterances=utterances_of(settings, tickets, services, stack))
 
 
 @asynccontextmanager
@@ -102,11 +102,12 @@ async def running_alone(
 
     Raises:
         ModelUnavailable: the engine could not be loaded, or JUNE_ASR_MODEL is no model.
-        SettingsError: LLAMA_CHECKPOINT_PATH is not set.
+        SettingsError: LLAMA_CHECKPOINT_PATH is not set, or the list of JUNE_PHRASES cannot be read.
     """
     async with AsyncExitStack() as stack:
         store = MemoryVoiceStore()
         metrics = Metrics()
+        listed = listed_in(settings)
         access = await access_of(settings, None, None, metrics, stack)
         recogniser = recogniser_of(settings, stack)
         engine = engine or fish_alone(settings, store, recogniser)
@@ -115,7 +116,8 @@ async def running_alone(
         library = VoiceLibrary(store, [engine], judge, engine.voices()[0].id, {})
         stack.callback(library.close)
         services = _services(settings, metrics, None, access, library, store, None, [engine], stack)
-        yield replace(services, references=references, reloads=reloads_of(settings, services))
+        services = replace(services, book=book_of(listed, services, stack), references=references)
+        yield replace(services, reloads=reloads_of(settings, services))
 
 
 def _services(
@@ -159,14 +161,11 @@ def _services(
         phrases=phrases,
         parts=PartsSpeech(synthesizer, phrases),
         uses=uses,
-        book=book_of(settings, phrases, library, store, stack),
         recorder=recorder,
         metrics=metrics,
         health=health_of(settings, engines, store, recorder, admission, metrics, shared, stack),
         shared=shared,
-        body_limits=BodyLimits(
-            settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds
-        ),
+        body_limits=body_limits(settings),
         access=access,
         default_voice=settings.default_voice,
         stall_seconds=settings.stall_seconds,

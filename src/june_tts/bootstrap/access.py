@@ -13,9 +13,11 @@ from june_tts.bootstrap.beside import beside
 from june_tts.cache import Shared
 from june_tts.cache.memory_ledger import MemoryLedger
 from june_tts.cache.shared_ledger import SharedLedger
+from june_tts.engine.host_link import HostLink
+from june_tts.engine.hosted_ledger import HostedLedger
 from june_tts.errors import SettingsError, StoreUnavailable, shown
 from june_tts.http.access import AccessControl
-from june_tts.ports import AuditStore, KeyStore, UsageStore
+from june_tts.ports import AuditStore, KeyStore, Ledger, UsageStore
 from june_tts.service.audit import Audit
 from june_tts.service.key_desk import KeyDesk
 from june_tts.service.keys import KeyRing, SettingsKey
@@ -35,12 +37,18 @@ log = structlog.get_logger(__name__)
 
 
 async def access_of(
-    settings: Settings, stores: Stores | None, shared: Shared | None, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings,
+    stores: Stores | None,
+    shared: Shared | None,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    link: HostLink | None = None,
 ) -> AccessControl:
     """Started; closed with the stack.
 
     Args:
         stores: None where settings alone say who may call.
+        link: to the process with the engines, where this is one of several web workers.
 
     Raises:
         SettingsError: nobody would be asked for a key where others can connect.
@@ -49,7 +57,7 @@ async def access_of(
     keys = KeyRing(stores.keys if stores else None, _given(settings), metrics.access)
     await keys.refresh()
     _refuse_open(settings, keys)
-    meter = _meter(settings, keys, stores.usage if stores else None, shared, metrics)
+    meter = _meter(settings, keys, stores.usage if stores else None, _ledger(shared, link), metrics)
     await meter.start()
     stack.push_async_callback(meter.close)
     audit = Audit(stores.audit if stores else MemoryAuditStore())
@@ -106,17 +114,24 @@ def _given(settings: Settings) -> tuple[SettingsKey, ...]:
 
 
 def _meter(
-    settings: Settings, keys: KeyRing, usage: UsageStore | None, shared: Shared | None, metrics: Metrics
+    settings: Settings, keys: KeyRing, usage: UsageStore | None, ledger: Ledger | None, metrics: Metrics
 ) -> RateMeter:
     return RateMeter(
         keys.limits,
         limits_of(settings),
         MemoryLedger(),
-        SharedLedger(shared) if shared else None,
+        ledger,
         metrics.access,
         owner=uuid4().hex,
         book=UsageBook(usage),
     )
+
+
+def _ledger(shared: Shared | None, link: HostLink | None) -> Ledger | None:
+    """Over all replicas, else over all workers of this one; None where there is but one process."""
+    if shared:
+        return SharedLedger(shared)
+    return HostedLedger(link) if link else None
 
 
 def _teller(keys: KeyRing, shared: Shared | None, stack: AsyncExitStack) -> Any:

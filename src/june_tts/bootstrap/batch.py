@@ -10,11 +10,14 @@ from june_tts.telemetry.metrics import Metrics
 def batches_of(
     settings: Settings, synthesizer: Synthesizer, admission: Admission, metrics: Metrics
 ) -> Batches:
-    rules = BatchRules(
+    return Batches(synthesizer, admission, metrics.batch, batch_rules(settings))
+
+
+def batch_rules(settings: Settings) -> BatchRules:
+    return BatchRules(
         items=settings.batch_items,
         characters=settings.batch_chars,
         at_once=settings.batch_at_once,
         batches=settings.batches,
         audio_bytes=settings.batch_item_mb << 20,
     )
-    return Batches(synthesizer, admission, metrics.batch, rules)

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from june_tts.engine.host_link import HostCall, HostLink
 from june_tts.engine.host_messages import Enter, Sign
-from june_tts.engine.hosting import Admit
-from june_tts.engine.hosting import Place as HeldPlace
+from june_tts.engine.host_session import Admit
+from june_tts.engine.host_session import Place as HeldPlace
 from june_tts.errors import JuneError
 from june_tts.service.admission import Admission, AdmissionRules, Place, stopping
 from june_tts.service.terms import Terms, current_terms, terms

@@ -8,6 +8,7 @@ from june_tts.bootstrap.admission import rules_of
 from june_tts.bootstrap.beside import beside
 from june_tts.bootstrap.engines import built_engines, started, watch_engine
 from june_tts.bootstrap.library import database_limits, database_url, make_folder, recogniser_of
+from june_tts.bootstrap.phrases import listed_in
 from june_tts.bootstrap.sharing import shared_of
 from june_tts.bootstrap.telemetry import watch_machine
 from june_tts.bootstrap.voices import cached_voices, warm_voices
@@ -39,6 +40,8 @@ async def hosting(settings: Settings) -> AsyncIterator[Hosting]:
     """
     async with AsyncExitStack() as stack:
         metrics = Metrics()
+        # the workers read it, and begin when the models are loaded: what is wrong should be known before
+        listed_in(settings)
         make_folder(settings.data_dir)
         shared = await shared_of(settings, metrics, stack)
         stores = await open_stores(database_url(settings), settings.data_dir, database_limits(settings))

@@ -17,7 +17,7 @@ PASSAGE_CHARS = 1000
 def jobs_of(settings: Settings, services: Services, store: JobStore, stack: AsyncExitStack) -> Jobs:
     """Started; on leaving the stack a passage may come to its end, as long as draining may take."""
     admission, metrics = services.admission, services.metrics.jobs
-    kept = JobRules(settings.jobs_waiting, settings.jobs_kept, settings.job_keep_hours * 3600)
+    kept = job_rules(settings)
     rules = RunnerRules(
         at_once=settings.jobs_at_once,
         hold_seconds=settings.job_hold_seconds,
@@ -32,3 +32,7 @@ def jobs_of(settings: Settings, services: Services, store: JobStore, stack: Asyn
     stack.push_async_callback(drain)
     runner.start()
     return Jobs(store, services.synthesizer, runner, admission, metrics, kept, characters=settings.job_chars)
+
+
+def job_rules(settings: Settings) -> JobRules:
+    return JobRules(settings.jobs_waiting, settings.jobs_kept, settings.job_keep_hours * 3600)

@@ -1,6 +1,7 @@
 """Speech that is kept, and what names the program that made it."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,12 +14,11 @@ from june_tts.cache.phrases import PhraseMemory
 from june_tts.cache.phrases_shared import SharedPhrases
 from june_tts.cache.voices import CachedVoices
 from june_tts.errors import SettingsError, shown
-from june_tts.ports import VoiceStore
+from june_tts.http.services import Services
 from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrase_list import Listed, read_list
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
-from june_tts.service.voices import VoiceLibrary
 from june_tts.settings import Settings
 from june_tts.telemetry.metrics import Metrics
 
@@ -51,21 +51,19 @@ def phrases_of(
     return phrases
 
 
-def book_of(
-    settings: Settings, phrases: Phrases, library: VoiceLibrary, store: VoiceStore, stack: AsyncExitStack
-) -> PhraseBook:
-    """The phrases of JUNE_PHRASES, being made from now on. Raises: SettingsError, naming file and line."""
-    book = PhraseBook(phrases, listed_in(settings))
-    library.on_removed(phrases.forget)
-    if isinstance(store, CachedVoices):
-        store.on_change(book.changed)
+def book_of(listed: Sequence[Listed], services: Services, stack: AsyncExitStack) -> PhraseBook:
+    """The phrases of JUNE_PHRASES, being made from now on."""
+    book = PhraseBook(services.phrases, listed)
+    services.library.on_removed(services.phrases.forget)
+    if isinstance(services.store, CachedVoices):
+        services.store.on_change(book.changed)
     stack.push_async_callback(book.close)
     book.start()
     return book
 
 
 def listed_in(settings: Settings) -> list[Listed]:
-    """Raises: SettingsError, naming file and line."""
+    """The phrases of JUNE_PHRASES. Raises: SettingsError, naming file and line."""
     path = settings.phrases_file
     if path is None:
         return []

@@ -8,8 +8,11 @@ from dataclasses import replace
 
 from june_tts.bootstrap.access import reload_access
 from june_tts.bootstrap.admission import rules_of
+from june_tts.bootstrap.batch import batch_rules
+from june_tts.bootstrap.jobs import job_rules
 from june_tts.bootstrap.phrases import listed_in
 from june_tts.http.live_limits import LiveLimits
+from june_tts.http.middleware import BodyLimits
 from june_tts.http.services import Services
 from june_tts.settings import Settings
 
@@ -64,8 +67,11 @@ ACCESS = (
 )
 SERVED = (
     *("stall_seconds", "live_idle_seconds", "live_turn_seconds", "live_waiting_chars"),
-    *("live_contexts", "max_text_chars"),
+    *("live_contexts", "max_text_chars", "deadline_ms"),
+    *("max_body_bytes", "max_upload_bytes", "body_timeout_seconds"),
 )
+BATCHES = ("batch_items", "batch_chars", "batch_at_once", "batches", "batch_item_mb")
+JOBS = ("job_chars", "jobs_waiting", "jobs_kept", "job_keep_hours")
 
 
 def reloads_of(settings: Settings, services: Services) -> Reloads:
@@ -74,6 +80,9 @@ def reloads_of(settings: Settings, services: Services) -> Reloads:
     reloads.add(QUEUEING, lambda new: services.admission.change(rules_of(new)))
     reloads.add(("live_sockets",), lambda new: services.sockets.change(new.live_sockets))
     reloads.add(("max_text_chars",), lambda new: services.synthesizer.limit_text(new.max_text_chars))
+    reloads.add(BATCHES, lambda new: services.batches.change(batch_rules(new)))
+    if jobs := services.jobs:
+        reloads.add(JOBS, lambda new: jobs.change(job_rules(new), characters=new.job_chars))
     reloads.add(ACCESS, lambda new: reload_access(services.access, new), always=True)
     if book := services.book:
         reloads.add(("phrases_file",), lambda new: book.reload(listed_in(new)), always=True)
@@ -92,7 +101,17 @@ def live_limits(settings: Settings) -> LiveLimits:
     )
 
 
+def body_limits(settings: Settings) -> BodyLimits:
+    """Of requests over HTTP."""
+    return BodyLimits(settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds)
+
+
 def limited(services: Services, settings: Settings) -> Services:
     """The same with the limits of new settings, for requests from now on. Their fields are in SERVED."""
-    live = replace(live_limits(settings), ending=services.live.ending)
-    return replace(services, stall_seconds=settings.stall_seconds, live=live)
+    return replace(
+        services,
+        stall_seconds=settings.stall_seconds,
+        live=replace(live_limits(settings), ending=services.live.ending),
+        body_limits=body_limits(settings),
+        deadline_ms=settings.deadline_ms,
+    )

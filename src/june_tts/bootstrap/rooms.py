@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from june_tts.livekit.tokens import TicketSource
 
 
-def utterances_of(settings: Settings, services: Services, stack: AsyncExitStack) -> Utterances | None:
+def utterances_of(
+    settings: Settings, source: "TicketSource | None", services: Services, stack: AsyncExitStack
+) -> Utterances | None:
     """What speaks in rooms, LIVEKIT_ROOM being joined; None where LiveKit is not configured."""
-    source = ticket_source(settings, stack)
     if source is None:
         return None
     from june_tts.livekit.rooms import Rooms, RoomsRules

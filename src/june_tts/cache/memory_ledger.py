@@ -48,6 +48,8 @@ class MemoryLedger:
         if streams > held.get(owner, 0) and sum(held.values()) - held.get(owner, 0) + streams > most:
             return False
         held[owner] = streams
+        if not streams:
+            del held[owner]
         return True
 
     def learn(self, key_id: str, budget: Budget, left: float) -> None:

@@ -9,22 +9,23 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from june_tts.engine.host_frames import BadMessage, as_error, packed, unpacked
 from june_tts.engine.host_messages import (
     UNWRITTEN,
     Answer,
     Array,
-    BadMessage,
     Cancel,
+    Coded,
     Done,
     EngineState,
     Failed,
+    Held,
+    Lent,
+    Sounded,
     Spans,
     State,
     ToHost,
     Wants,
-    as_error,
-    packed,
-    unpacked,
 )
 from june_tts.errors import EngineFailed, JuneError, ModelUnavailable
 from june_tts.fish.wire import Unpacker, WireError
@@ -36,6 +37,11 @@ MOST_RECORDED = 4096
 """Calls whose spans are waited for."""
 RETRY_SECONDS = 0.05
 """Between two tries to connect: a host that was started again listens when its engines are loaded."""
+
+LAST = (Done, Coded, Sounded, Lent, Held)
+"""Answers that no other follows."""
+SILENT_SECONDS = 2.5
+"""Without a word from the host, which says something every second: it hangs."""
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +89,7 @@ class HostCall:
             mine = self.unwritten if message.code == UNWRITTEN else None
             self.fail(mine or as_error(message), at_once=False)
         else:
-            self.over = isinstance(message, Done)
+            self.over = isinstance(message, LAST)
             self._answers.append((message, array))
             self._changed.set()
 
@@ -145,6 +151,12 @@ class HostLink:
     @property
     def connected(self) -> bool:
         return self._writer is not None
+
+    @property
+    def silent_since(self) -> float | None:
+        """When a host that is there said something last, if that was too long ago, by `time.monotonic()`."""
+        silent = self.connected and time.monotonic() - self.heard > SILENT_SECONDS
+        return self.heard if silent else None
 
     async def start(self) -> None:
         """Connect, and learn which engines there are. Raises: ModelUnavailable."""

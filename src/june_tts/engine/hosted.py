@@ -4,12 +4,12 @@ They are what `ports` asks for, one for each engine of the host. See docs/decisi
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from june_tts.engine.host_frames import spoken_like
 from june_tts.engine.host_link import HostCall, HostLink
 from june_tts.engine.host_messages import (
     AllWritten,
@@ -25,7 +25,6 @@ from june_tts.engine.host_messages import (
     ToHost,
     Took,
     Written,
-    spoken_like,
 )
 from june_tts.errors import EngineFailed
 from june_tts.ports import VoiceCodec
@@ -40,9 +39,6 @@ from june_tts.types import (
     Utterance,
     Voice,
 )
-
-SILENT_SECONDS = 2.5
-"""Without a word from the host, which says something every second: it hangs."""
 
 
 class HostedEngine:
@@ -134,9 +130,8 @@ class _Tells(HostedEngine):
     @property
     def idle_since(self) -> float | None:
         """See `ports.TellsProgress`; also where the host itself says nothing any more."""
-        since, heard = self._state.idle_since, self._link.heard
-        silent = heard if self._link.connected and time.monotonic() - heard > SILENT_SECONDS else None
-        return min((at for at in (since, silent) if at is not None), default=None)
+        both = (self._state.idle_since, self._link.silent_since)
+        return min((at for at in both if at is not None), default=None)
 
 
 class _SpeaksInCodes(HostedEngine):

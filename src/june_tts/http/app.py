@@ -96,8 +96,9 @@ def create_app(given: Services, *, fish_alone: bool = False) -> FastAPI:
     app.add_exception_handler(Exception, on_unexpected)
     # the last one added is the first to see a request
     app.add_middleware(Shortcut)
-    app.add_middleware(Bodies, limits=given.body_limits)
-    app.add_middleware(RequestTerms, deadline_ms=given.deadline_ms)
+    # these two as they are by then: SIGHUP may bring others
+    app.add_middleware(Bodies, limits=lambda: app.state.services.body_limits)
+    app.add_middleware(RequestTerms, deadline_ms=lambda: app.state.services.deadline_ms)
     app.add_middleware(Access, access=given.access)
     app.add_middleware(Observed, traces=given.traces, metrics=given.metrics.http, access_log=given.access_log)
     if given.access.origins:

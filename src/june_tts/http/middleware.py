@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -61,7 +62,8 @@ class BodyLimits:
 class Bodies:
     """Reads the whole body first, within a size and a time, so that a route only sees complete ones."""
 
-    def __init__(self, app: ASGIApp, *, limits: BodyLimits) -> None:
+    def __init__(self, app: ASGIApp, *, limits: Callable[[], BodyLimits]) -> None:
+        """`limits`: as they are when a request comes."""
         self._app = app
         self._limits = limits
 
@@ -81,17 +83,18 @@ class Bodies:
             await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        limits = self._limits()
         upload = scope["path"].rstrip("/") in UPLOADS or scope["path"].startswith(BELOW)
-        most = self._limits.max_upload_bytes + FORM_BYTES if upload else self._limits.max_body_bytes
+        most = limits.max_upload_bytes + FORM_BYTES if upload else limits.max_body_bytes
         stated = Headers(scope=scope).get("content-length", "")
         # ASCII alone: "²" is a digit to Python and no number, and 5,000 digits are too many for int()
         if re.fullmatch(r"[0-9]{1,19}", stated) and int(stated) > most:
             raise BodyTooLarge(f"the body has {stated} bytes: at most {most} are accepted")
         try:
-            async with asyncio.timeout(self._limits.timeout_seconds):
+            async with asyncio.timeout(limits.timeout_seconds):
                 return await _collect(receive, most)
         except TimeoutError:
-            raise BodyTooSlow(f"the body was not complete after {self._limits.timeout_seconds:g} s") from None
+            raise BodyTooSlow(f"the body was not complete after {limits.timeout_seconds:g} s") from None
 
 
 async def _collect(receive: Receive, most: int) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,8 +22,8 @@ class RequestTerms:
     A deadline is for one request: it means nothing to a socket, which speaks many turns.
     """
 
-    def __init__(self, app: ASGIApp, *, deadline_ms: int) -> None:
-        """`deadline_ms`: of requests that name none; 0: none."""
+    def __init__(self, app: ASGIApp, *, deadline_ms: Callable[[], int]) -> None:
+        """`deadline_ms`: of requests that name none, as it is when they come; 0: none."""
         self._app = app
         self._deadline_ms = deadline_ms
 
@@ -41,7 +42,7 @@ class RequestTerms:
     def _terms(self, scope: Scope) -> Terms:
         headers = Headers(scope=scope)
         caller = scope.get("state", {}).get("caller")
-        wanted = _deadline_ms(headers.get(DEADLINE), self._deadline_ms)
+        wanted = _deadline_ms(headers.get(DEADLINE), self._deadline_ms())
         deadline = time.monotonic() + wanted / 1000 if wanted and scope["type"] == "http" else None
         return Terms(caller.key_id if caller else "", _priority(headers.get(PRIORITY)), deadline)
 

@@ -87,6 +87,10 @@ class Batches:
         self._rules = rules
         self._under_way = 0
 
+    def change(self, rules: BatchRules) -> None:
+        """Other rules for batches from now on."""
+        self._rules = rules
+
     async def speak(self, items: Sequence[BatchItem]) -> AsyncGenerator[BatchResult, None]:
         """Each item's result as soon as it has ended, in any order. Closing it ends the others.
 

@@ -1,5 +1,6 @@
 """What one admitted stream costs its caller."""
 
+from collections.abc import Callable
 from types import TracebackType
 
 from june_tts.errors import DeadlineMissed, Overloaded
@@ -12,8 +13,12 @@ REFUSALS = (Overloaded, DeadlineMissed)
 class AccountCharge:
     """A `metering.Charge`."""
 
-    def __init__(self, account: Account, requests: int, characters: int) -> None:
+    def __init__(
+        self, account: Account, requests: int, characters: int, leave: Callable[[Account], None]
+    ) -> None:
+        """`leave`: called once, when the stream is over."""
         self._account = account
+        self._leave = leave
         self._requests = requests
         self._characters = characters
         self._silent = True
@@ -24,7 +29,7 @@ class AccountCharge:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._account.active -= 1
+        self._leave(self._account)
         if self._silent and isinstance(error, REFUSALS):
             self._account.charge("requests", -self._requests)
             self._account.charge("characters", -self._characters)

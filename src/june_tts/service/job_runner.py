@@ -70,7 +70,8 @@ class JobRunner:
         self._admission = admission
         self._metrics = metrics
         self._rules = rules
-        self._kept = kept
+        self.kept = kept
+        """How many ended jobs there may be, and how long."""
         self._name = uuid4().hex
         self._loops: list[asyncio.Task[None]] = []
         self._working: dict[str, asyncio.Task[Job]] = {}
@@ -271,7 +272,7 @@ class JobRunner:
             try:
                 more = True
                 while more and not self._stopping.is_set():
-                    more = await self._store.sweep(self._kept.kept, self._kept.kept_seconds)
+                    more = await self._store.sweep(self.kept.kept, self.kept.kept_seconds)
                     await asyncio.sleep(BREATH_SECONDS)
             except StoreUnavailable as error:
                 self._is_away(error)

@@ -48,6 +48,11 @@ class Jobs:
         self._rules = rules
         self._characters = characters
 
+    def change(self, rules: JobRules, *, characters: int) -> None:
+        """Other rules from now on, also for jobs that are there."""
+        self._rules, self._characters = rules, characters
+        self.runner.kept = rules
+
     @property
     def kept_seconds(self) -> float:
         """How long a job is there after its end."""

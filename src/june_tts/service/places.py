@@ -1,5 +1,6 @@
-"""How many streams a caller speaks at once, over all replicas."""
+"""How many streams a caller speaks at once, over all replicas and workers."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,10 @@ TELL_SECONDS = 5.0
 FULL_SECONDS = 0.1
 """For so long after a refusal the ledger is not asked again."""
 RETRY_SECONDS = 1.0
+SPARE_SECONDS = 0.05
+"""A place that was not used for so long, or twice that, is given back."""
+LOOKS = 2
+"""Until then, at an account whose stream has ended: the first finds what was used up to now."""
 
 
 class Places:
@@ -24,6 +29,16 @@ class Places:
         self._shared = shared
         self._owner = owner
         self._clock = clock
+        self._spare: dict[str, tuple[Account, int]] = {}
+        """Accounts that have places to give back, by key id, and how often to look yet."""
+        self._some = asyncio.Event()
+
+    async def run(self) -> None:
+        """Give back what is not used, for ever."""
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(SPARE_SECONDS)
+            await self.give_back()
 
     async def take(self, account: Account) -> None:
         """One more stream. Raises: RateLimited."""
@@ -34,6 +49,24 @@ class Places:
                 _begin(account)
             return
         _begin(account)
+
+    def leave(self, account: Account) -> None:
+        """A stream is over."""
+        account.active -= 1
+        if account.active < account.held:
+            self._spare[account.key_id] = (account, LOOKS)
+            self._some.set()
+
+    async def give_back(self) -> None:
+        """Look once at the accounts that had more places than they used."""
+        self._some.clear()
+        looked, self._spare = self._spare, {}
+        for key_id, (account, looks) in looked.items():
+            await self.tell(account)
+            if looks > 1 and account.active < account.held:
+                self._spare.setdefault(key_id, (account, looks - 1))
+        if self._spare:
+            self._some.set()
 
     async def tell(self, account: Account, *, all: bool = False) -> None:
         """Keep the places of streams that go on, give back the others (`all`: every one)."""

@@ -76,9 +76,7 @@ class RateMeter:
 
     async def run(self) -> None:
         """Keep the books, for ever."""
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            await self.tick()
+        await asyncio.gather(self._ticks(), self._places.run())
 
     async def close(self) -> None:
         """Give everything back and write down the rest."""
@@ -111,7 +109,7 @@ class RateMeter:
             raise
         account.requests += requests
         account.characters += characters
-        return AccountCharge(account, requests, characters)
+        return AccountCharge(account, requests, characters, self._places.leave)
 
     def state(self, key_id: str) -> list[State]:
         """What is left of each budget of a caller. Raises: Unauthorized."""
@@ -125,6 +123,11 @@ class RateMeter:
         if self._clock() - self._written >= WRITE_SECONDS:
             self._written = self._clock()
             await self._book.write(self._accounts.values())
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self.tick()
 
     def _account(self, key_id: str) -> Account:
         given = self._limits(key_id)

@@ -3,6 +3,7 @@
 from june_tts.bootstrap.admission import rules_of
 from june_tts.bootstrap.hosted_admission import admit_at
 from june_tts.bootstrap.hosting import hosting
+from june_tts.cache.memory_ledger import MemoryLedger
 from june_tts.engine.hosting import EngineHost
 from june_tts.settings import Settings
 from june_tts.workers.control import Control, Line
@@ -13,7 +14,7 @@ from june_tts.workers.process import Orders, run, told
 async def host(control: Control, orders: Orders) -> None:
     """Until it is told to end, or the supervisor is gone."""
     async with hosting(orders.settings) as here:
-        engines = EngineHost(here.engines, admit_at(here.admission))
+        engines = EngineHost(here.engines, admit_at(here.admission), MemoryLedger())
         await engines.start(orders.path)
 
         def handle(line: Line) -> None:

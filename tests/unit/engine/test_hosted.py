@@ -2,30 +2,26 @@
 
 import asyncio
 import os
-import tempfile
-import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.hosts import CALLER, SOON, TEXTS, pair, pieces, spoken, utterance
 from tests.waiting import becomes
 
-from june_tts.bootstrap.hosted_admission import HostedAdmission, admit_at
+from june_tts.bootstrap.hosted_admission import admit_at
+from june_tts.cache.memory_ledger import MemoryLedger
 from june_tts.engine.fake import FakeCodec, FakeEngine
-from june_tts.engine.host_link import HostLink, HostPatience
-from june_tts.engine.host_messages import AllWritten, Spans, Speak, Written, packed
-from june_tts.engine.hosted import HostedEngine, hosted_engines
+from june_tts.engine.host_frames import packed
+from june_tts.engine.host_messages import AllWritten, Spans, Speak, Written
 from june_tts.engine.hosting import EngineHost
-from june_tts.errors import DeadlineMissed, EngineFailed, Overloaded, TextTooLong, UnsupportedParameter
+from june_tts.errors import EngineFailed, TextTooLong, UnsupportedParameter
 from june_tts.fish.wire import Frame, Unpacker, pack
 from june_tts.ports import SpeaksInCodes, Supervised, TellsProgress
-from june_tts.service.admission import Admission, AdmissionRules
-from june_tts.service.terms import Terms, terms
-from june_tts.telemetry.metrics import Metrics
 from june_tts.telemetry.noted import MOST_NOTED, Noted, Notes
-from june_tts.telemetry.tracing import Span, TraceContext, Unrecorded, as_current, current
+from june_tts.telemetry.tracing import Span, Unrecorded, as_current, current
 from june_tts.types import (
     AudioChunk,
     EngineCounts,
@@ -33,62 +29,9 @@ from june_tts.types import (
     InlineReference,
     Piece,
     Utterance,
-    WrittenWord,
 )
 
 pytestmark = pytest.mark.unit
-
-TEXTS = ("Good morning.", "It is half past nine, and the train leaves.")
-RULES = AdmissionRules(2, 1, {"interactive": 5.0, "normal": 5.0, "batch": 5.0})
-CALLER = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True, state="a=b")
-SOON = HostPatience(start=5.0, wait=2.0, answer=5.0)
-
-
-@dataclass
-class Pair:
-    engine: FakeEngine
-    hosted: HostedEngine
-    link: HostLink
-    host: EngineHost
-    path: str
-    admission: Admission
-
-    def worker(self) -> HostedAdmission:
-        return HostedAdmission(self.link, RULES, Metrics().admission, self.refused.append)
-
-    refused: list[str] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def pair(engine: FakeEngine | None = None, patience: HostPatience = SOON) -> AsyncIterator[Pair]:
-    engine = engine or FakeEngine()
-    admission = Admission(RULES, Metrics().admission, lambda code: None)
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/host"
-        host, link = EngineHost([engine], admit_at(admission)), HostLink(path, patience)
-        await host.start(path)
-        await link.start()
-        try:
-            yield Pair(engine, hosted_engines(link)[0], link, host, path, admission)
-        finally:
-            await link.close()
-            await host.close()
-
-
-def utterance(engine: FakeEngine, **changed: object) -> Utterance:
-    return replace(Utterance("id", engine.voices()[0], "en-US"), **changed)  # type: ignore[arg-type]  # fields
-
-
-async def pieces(*texts: str) -> AsyncGenerator[Piece, None]:
-    for text in texts:
-        yield Piece(text, "clause", (WrittenWord(text[:4], 0, 4),))
-
-
-async def spoken(
-    engine: FakeEngine | HostedEngine, said: Utterance, texts: AsyncIterable[Piece]
-) -> list[AudioChunk]:
-    async with aclosing(engine.synthesize(said, texts)) as chunks:
-        return [chunk async for chunk in chunks]
 
 
 async def test_what_is_heard_is_what_the_engine_says_with_its_words_times() -> None:
@@ -231,14 +174,14 @@ async def test_a_host_that_says_nothing_any_more_makes_no_progress(monkeypatch: 
     class Tells(FakeEngine):
         idle_since: float | None = None
 
-    monkeypatch.setattr("june_tts.engine.hosted.SILENT_SECONDS", 1.5)
+    monkeypatch.setattr("june_tts.engine.host_link.SILENT_SECONDS", 1.5)
     async with pair(Tells()) as two:
         hosted: object = two.hosted
         assert isinstance(hosted, TellsProgress)
         heard = two.link.heard
         await becomes(lambda: two.link.heard > heard)
         assert hosted.idle_since is None
-        monkeypatch.setattr("june_tts.engine.hosting.Session.send", lambda *_: None)
+        monkeypatch.setattr("june_tts.engine.host_session.Session.send", lambda *_: None)
         await becomes(lambda: hosted.idle_since is not None)
         assert hosted.idle_since == two.link.heard
 
@@ -309,7 +252,7 @@ async def test_a_host_that_ends_fails_its_streams_and_the_next_request_finds_the
                     pass
         assert two.hosted.health.status == "restarting"
         asking = asyncio.create_task(spoken(two.hosted, utterance(two.engine), pieces("Back again.")))
-        again = EngineHost([two.engine], admit_at(two.admission))
+        again = EngineHost([two.engine], admit_at(two.admission), MemoryLedger())
         await again.start(two.path)
         assert await asyncio.wait_for(asking, 5)
         assert (two.hosted.health.status, two.hosted.health.restarts) == ("ready", 1)
@@ -377,84 +320,3 @@ async def test_health_and_counts_of_the_engines_own_process_are_told() -> None:
         assert (two.hosted.health.device, two.hosted.counts.frames) == ("cuda", 7)
         Beside.counts = EngineCounts(frames=8)
         await becomes(lambda: two.hosted.counts.frames == 8)
-
-
-async def test_places_are_those_of_all_workers_together() -> None:
-    async with pair() as two:
-        one, other = two.worker(), two.worker()
-        async with one.place("fake", 10), other.place("fake", 10):
-            assert (one.active, other.active, two.admission.active) == (1, 1, 2)
-            third = asyncio.create_task(one.place("fake", 10).__aenter__())
-            await becomes(lambda: two.admission.waiting == 1)
-            with pytest.raises(Overloaded, match="wait already") as full:
-                async with other.place("fake", 10):
-                    pass
-            assert full.value.retry_after and two.refused == ["overloaded"]
-        await asyncio.wait_for(third, 5)
-        assert two.admission.active == 1
-
-
-async def test_a_request_waits_on_the_terms_it_came_with() -> None:
-    async with pair() as two:
-        worker = two.worker()
-        async with worker.place("fake", 10), worker.place("fake", 10):
-            with terms(Terms("me", "batch", time.monotonic() + 0.05)), pytest.raises(DeadlineMissed):
-                async with worker.place("fake", 10):
-                    pass
-        assert two.refused == ["deadline_missed"]
-
-
-async def test_a_worker_that_ends_gives_its_places_back() -> None:
-    async with pair() as two:
-        holding = two.worker().place("fake", 10)
-        await holding.__aenter__()
-        assert two.admission.active == 1
-        await two.link.close()
-        await becomes(lambda: two.admission.active == 0)
-
-
-async def test_a_stopping_worker_sends_away_who_waits_and_who_comes() -> None:
-    async with pair() as two:
-        worker = two.worker()
-        async with worker.place("fake", 10), worker.place("fake", 10):
-            third = asyncio.create_task(worker.place("fake", 10).__aenter__())
-            await becomes(lambda: two.admission.waiting == 1)
-            worker.draining = True
-            with pytest.raises(Overloaded, match="stopping"):
-                await third
-            with pytest.raises(Overloaded, match="stopping"):
-                await worker.place("fake", 10).__aenter__()
-            await becomes(lambda: two.admission.waiting == 0)
-
-
-async def test_what_listeners_get_is_told_to_the_one_queue() -> None:
-    told: list[tuple[str, object]] = []
-
-    class Place:
-        def asks(self) -> None:
-            told.append(("asks", None))
-
-        def hears(self, seconds: float) -> None:
-            told.append(("hears", seconds))
-
-        def feeds(self, *, words: bool) -> None:
-            told.append(("feeds", words))
-
-    @asynccontextmanager
-    async def admit(_: object) -> AsyncIterator[Place]:
-        yield Place()
-
-    with tempfile.TemporaryDirectory() as folder:
-        host, link = EngineHost([FakeEngine()], admit), HostLink(f"{folder}/host", SOON)
-        await host.start(f"{folder}/host")
-        await link.start()
-        admission = HostedAdmission(link, RULES, Metrics().admission, lambda code: None)
-        async with admission.place("fake", 10) as place:
-            place.feeds(words=True)
-            place.asks()
-            place.hears(0.5)
-            place.feeds(words=False)
-            await becomes(lambda: len(told) == 4)
-        assert told == [("feeds", True), ("asks", None), ("hears", 0.5), ("feeds", False)]
-        await link.close()
-        await host.close()

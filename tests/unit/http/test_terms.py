@@ -30,7 +30,7 @@ async def seen(headers: dict[str, str], *, deadline_ms: int = 0, kind: str = "ht
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "state": {"caller": Caller("key-1", "somebody", frozenset())},
     }
-    await RequestTerms(app, deadline_ms=deadline_ms)(scope, None, None)  # type: ignore[arg-type]
+    await RequestTerms(app, deadline_ms=lambda: deadline_ms)(scope, None, None)  # type: ignore[arg-type]
     return found[0]
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import becomes
 
 from june_tts.cache.memory_ledger import MemoryLedger
 from june_tts.errors import Overloaded, RateLimited, Unauthorized
@@ -230,6 +232,26 @@ async def test_streams_are_counted_over_replicas_and_given_back_when_they_are_no
         assert [await two.admit(1), await two.admit(1)]
         with pytest.raises(RateLimited):
             await one.admit(1)
+
+
+async def test_places_that_are_not_used_any_more_are_given_back_without_a_tick() -> None:
+    """Else who comes to many workers by turns is refused, though few of its streams play at once."""
+    time = Time()
+    shared = far(time)
+    limits = KeyLimits(streams=4)
+    workers = [meter_of(time, limits, shared, owner=name) for name in ("one", "two", "three")]
+    running = [asyncio.create_task(worker._places.run()) for worker in workers]
+    with terms(Terms(caller="ann")):
+        for _ in range(3):
+            for worker in workers:
+                with ExitStack() as playing:
+                    for _ in range(4):
+                        playing.enter_context(await worker.admit(1))
+                await becomes(lambda: not shared.inner._streams["ann"])
+        assert shared.asked_for_streams == 9 * (4 + 1)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def test_fast_callers_seldom_ask_the_shared_ledger() -> None:
