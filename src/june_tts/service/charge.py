@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from types import TracebackType
 
-from june_tts.errors import DeadlineMissed, Overloaded
+from june_tts.errors import DeadlineMissed, NothingToSpeak, Overloaded
 from june_tts.service.account import Account
 
-REFUSALS = (Overloaded, DeadlineMissed)
-"""What ends an admitted request before any work: its charge is given back."""
+REFUSALS = (Overloaded, DeadlineMissed, NothingToSpeak)
+"""What ends an admitted request that gave nothing to hear: its charge is given back."""
 
 
 class AccountCharge:

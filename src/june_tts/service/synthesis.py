@@ -141,15 +141,15 @@ class Synthesizer:
         with self._refusals():
             self._check(request.text, len(request.text))
             order = settled or await self._order(request)
-            pieces = asynchronous(self._pieces(request, order))
         length = len(request.text)
         with await self._charged(length) as charge:
-            async with (
-                self._admission.place(order.engine.name, length, ongoing=ongoing) as place,
-                aclosing(self._speak(order, place, charge, pieces, lambda: length)) as chunks,
-            ):
-                async for chunk in chunks:
-                    yield chunk
+            async with self._admission.place(order.engine.name, length, ongoing=ongoing) as place:
+                with self._refusals():
+                    # not before there is a place: it is half of what a request costs that is sent away
+                    pieces = asynchronous(self._pieces(request, order))
+                async with aclosing(self._speak(order, place, charge, pieces, lambda: length)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
 
     async def speak(
         self,

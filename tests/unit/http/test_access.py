@@ -238,6 +238,17 @@ async def test_a_full_server_gives_the_characters_back() -> None:
         assert [(await speak(server, key)).status_code for _ in range(3)] == [503, 503, 503]
 
 
+async def test_a_text_without_a_sound_costs_nothing_and_keeps_no_place() -> None:
+    async with fake_server(max_streams=1) as server:
+        key = await key_for(server, "speak", limits=KeyLimits(characters_per_day=20, streams=1))
+        silent, sent = SPEECH | {"input": "* " * 9}, {"Authorization": f"Bearer {key}"}
+        for _ in range(3):
+            reply = await server.http.post("/v1/audio/speech", json=silent, headers=sent)
+            assert (reply.status_code, reply.json()["error"]["code"]) == (400, "nothing_to_speak")
+        assert server.services.admission.active == 0
+        assert (await speak(server, key)).status_code == 200
+
+
 async def test_each_item_of_a_batch_is_charged() -> None:
     async with fake_server() as server:
         key = await key_for(server, "speak", limits=KeyLimits(characters_per_day=25))

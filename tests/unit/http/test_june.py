@@ -2,15 +2,19 @@
 
 import asyncio
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import soundfile
 from tests.fake_server import FakeServer, fake_server
+from tests.waiting import becomes
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.errors import JuneError
 from june_tts.http.errors import STATUS
+from june_tts.text import speakable
+from june_tts.types import Piece
 
 pytestmark = pytest.mark.unit
 
@@ -93,6 +97,22 @@ async def test_one_stream_too_many_is_refused_with_a_time_to_come_back() -> None
     assert second.status_code == 503
     assert int(second.headers["retry-after"]) >= 1
     assert third.status_code == 200
+
+
+async def test_the_text_of_who_is_sent_away_is_not_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[str] = []
+
+    def counted(text: str, *rest: Any, **how: Any) -> Iterator[Piece]:
+        cut.append(text)
+        return speakable(text, *rest, **how)
+
+    async with fake_server(FakeEngine(step_seconds=0.05), max_streams=1) as server:
+        monkeypatch.setattr(server.services.synthesizer, "_speakable", counted)
+        first = asyncio.create_task(speak(server, text="The first one."))
+        await becomes(lambda: server.services.admission.active == 1)
+        assert (await speak(server, text="The second one.")).status_code == 503
+        assert (await first).status_code == 200
+    assert cut == ["The first one."]
 
 
 async def test_ready_turns_off_while_draining_and_new_streams_are_refused() -> None:
