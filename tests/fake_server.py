@@ -26,6 +26,7 @@ from june_tts.service.job_runner import JobRunner, RunnerRules
 from june_tts.service.jobs import Jobs
 from june_tts.service.library_references import LibraryReferences
 from june_tts.service.phrase_parts import PartsSpeech
+from june_tts.service.phrase_shelf import PhraseShelf
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.service.utterances import Utterances
@@ -76,7 +77,8 @@ async def fake_server(
     traces: Traces | None = None,
     access_log: bool = False,
     phrase_bytes: int = 1 << 20,
-    phrase_rules: PhraseRules | None = None,
+    longest_phrase: int = 1 << 20,
+    random_phrases: bool = False,
     shared_phrases: SharedPhrases | None = None,
 ) -> AsyncIterator[FakeServer]:
     """A client on a server of its own, with the default voice `fake`.
@@ -104,15 +106,10 @@ async def fake_server(
     )
     memory = PhraseMemory(most_bytes=phrase_bytes, seconds=60)
     metrics.phrases.watch(lambda: memory.bytes, lambda: len(memory))
-    phrases = Phrases(
-        synthesizer,
-        memory,
-        shared_phrases,
-        Doorkeeper(1024),
-        metrics.phrases,
-        phrase_rules or PhraseRules(),
-    )
-    library.on_removed(phrases.forget)
+    shelf = PhraseShelf(memory, shared_phrases, metrics.phrases, most_bytes=longest_phrase)
+    drawn = PhraseRules(random=random_phrases)
+    phrases = Phrases(synthesizer, shelf, Doorkeeper(1024), metrics.phrases, drawn)
+    library.on_removed(shelf.forget)
     parts = PartsSpeech(synthesizer, phrases)
     limits = BodyLimits(max_body_bytes=65_536, max_upload_bytes=2_000_000, timeout_seconds=0.5)
     watchdog = Watchdog([engine], recorder.progress, metrics.engines, watchdog_seconds)
@@ -160,5 +157,5 @@ async def fake_server(
     looking.cancel()
     if services.utterances:
         await services.utterances.close(0)
-    await phrases.close()
+    await shelf.close()
     library.close()

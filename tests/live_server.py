@@ -11,6 +11,7 @@ import msgpack
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from june_tts.engine.fake import FakeEngine
 from june_tts.settings import Settings
@@ -108,3 +109,18 @@ async def becomes(true: Any, seconds: float = WAIT_SECONDS) -> None:
             if true():
                 return
             await asyncio.sleep(0.01)
+
+
+def spoken(server: LiveServer) -> list[str]:
+    """What the engine was given to speak."""
+    return [text for _, text in server.fake.engine.spoken]
+
+
+async def closed(client: Client) -> int:
+    """The code that the server closes with; messages before it are read."""
+    try:
+        while True:
+            await client.next()
+    except ConnectionClosed as end:
+        assert end.rcvd is not None
+        return end.rcvd.code

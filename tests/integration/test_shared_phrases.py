@@ -126,7 +126,7 @@ async def test_redis_is_told_of_a_removal_when_it_is_back(
         finally:
             redis.resume()
         await becomes(lambda: shared.available)
-        await one.services.phrases.drop_gone()
+        await one.services.phrases.shelf.drop_gone()
         assert not [key for key in await shared.run(KEYS, [], []) if key.startswith(b"june:phrase:")]
 
 
@@ -162,7 +162,7 @@ async def speak(server: FakeServer, voice: str = "fake") -> httpx.Response:
 
 async def stored(server: FakeServer) -> None:
     """What is on its way to Redis is there."""
-    await asyncio.wait_for(server.services.phrases.written(), 5)
+    await asyncio.wait_for(server.services.phrases.shelf.written(), 5)
 
 
 async def test_what_comes_from_redis_after_its_voice_was_removed_is_not_put_into_memory() -> None:

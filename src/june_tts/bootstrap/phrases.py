@@ -17,6 +17,7 @@ from june_tts.errors import SettingsError, shown
 from june_tts.http.services import Services
 from june_tts.service.phrase_book import PhraseBook
 from june_tts.service.phrase_list import Listed, read_list
+from june_tts.service.phrase_shelf import PhraseShelf
 from june_tts.service.phrases import PhraseRules, Phrases
 from june_tts.service.synthesis import Synthesizer
 from june_tts.settings import Settings
@@ -39,22 +40,17 @@ def phrases_of(
     memory = PhraseMemory(most_bytes=round(settings.phrase_mb * MIB), seconds=settings.phrase_seconds)
     metrics.phrases.watch(lambda: memory.bytes, lambda: len(memory))
     on = settings.phrase_mb > 0
-    phrases = Phrases(
-        synthesizer,
-        memory,
-        SharedPhrases(shared, seconds=settings.phrase_seconds) if shared and on else None,
-        Doorkeeper(),
-        metrics.phrases,
-        PhraseRules(code_of(), settings.phrase_random, settings.phrase_kb * KIB if on else 0),
-    )
-    stack.push_async_callback(phrases.close)
-    return phrases
+    far = SharedPhrases(shared, seconds=settings.phrase_seconds) if shared and on else None
+    shelf = PhraseShelf(memory, far, metrics.phrases, most_bytes=settings.phrase_kb * KIB if on else 0)
+    stack.push_async_callback(shelf.close)
+    rules = PhraseRules(code_of(), settings.phrase_random)
+    return Phrases(synthesizer, shelf, Doorkeeper(), metrics.phrases, rules)
 
 
 def book_of(listed: Sequence[Listed], services: Services, stack: AsyncExitStack) -> PhraseBook:
     """The phrases of JUNE_PHRASES, being made from now on."""
     book = PhraseBook(services.phrases, listed)
-    services.library.on_removed(services.phrases.forget)
+    services.library.on_removed(services.phrases.shelf.forget)
     if isinstance(services.store, CachedVoices):
         services.store.on_change(book.changed)
     stack.push_async_callback(book.close)

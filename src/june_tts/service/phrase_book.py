@@ -60,7 +60,7 @@ class PhraseBook:
 
     def changed(self, voice_id: str) -> None:
         """A voice is another one now, or gone."""
-        self._phrases.changed(voice_id)
+        self._phrases.shelf.changed(voice_id)
         # many ids come here that are no voice's: each would cost a look at the whole list
         if voice_id in self._voices:
             self._changed.set()
@@ -74,7 +74,7 @@ class PhraseBook:
         with terms(Terms(priority="batch")):
             while True:
                 self._changed.clear()
-                await self._phrases.drop_gone()
+                await self._phrases.shelf.drop_gone()
                 await self._prepare()
                 try:
                     async with asyncio.timeout(self._look_seconds):
@@ -95,7 +95,7 @@ class PhraseBook:
             except Exception as fault:  # one line must not cost the others
                 log.exception("a listed phrase failed", line=listed.line)
                 self._faults[listed.line] = str(fault)
-        self._phrases.unpin(but=self._pinned)
+        self._phrases.shelf.unpin(but=self._pinned)
         if self._pinned != before:
             seconds = round(time.monotonic() - began, 1)
             log.info("listed phrases are ready", phrases=len(self._pinned), seconds=seconds)

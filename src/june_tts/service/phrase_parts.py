@@ -114,7 +114,7 @@ class _Turn:
     ) -> None:
         self._speech = speech
         self._synthesizer = synthesizer
-        self._removals = phrases.removals
+        self._removals = phrases.shelf.removals
         self._phrases = phrases
         self._request = request
         self._settled = settled
@@ -132,7 +132,7 @@ class _Turn:
 
     async def _voice_stands(self) -> bool:
         """Whether the turn's voice is the one that it began with: nothing is kept of one that was removed."""
-        removals = self._phrases.removals
+        removals = self._phrases.shelf.removals
         if removals == self._removals:
             return True
         try:

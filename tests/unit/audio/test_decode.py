@@ -242,8 +242,8 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(draw: st.DataObject)
     data = bytearray(recording(draw.draw(st.sampled_from(sorted(FILES)))))
     for _ in range(draw.draw(st.integers(1, 4))):
         # most of what can go wrong is in the first and the last kilobyte
-        near = draw.draw(st.sampled_from([64, 1024, len(data)]))
-        at = draw.draw(st.integers(0, near - 1)) % len(data) * draw.draw(st.sampled_from([1, -1]))
+        near = draw.draw(st.sampled_from([64, 1024, max(1, len(data))]))
+        at = draw.draw(st.integers(0, near - 1)) % max(1, len(data)) * draw.draw(st.sampled_from([1, -1]))
         new = draw.draw(st.binary(min_size=0, max_size=8))
         data[at : at + draw.draw(st.integers(0, 8)) if at >= 0 else None] = new
     try:

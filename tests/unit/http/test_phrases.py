@@ -13,7 +13,6 @@ from tests.fake_server import FakeServer, fake_server
 from tests.live_server import becomes
 
 from june_tts.engine.fake import FakeEngine
-from june_tts.service.phrases import PhraseRules
 from june_tts.store.memory import MemoryVoiceStore
 from june_tts.types import ClonedVoice, KeyLimits, NewVoice
 
@@ -125,8 +124,7 @@ async def test_another_name_of_the_voice_speaks_the_same_phrase() -> None:
 
 async def test_a_long_phrase_goes_out_in_parts_and_is_whole() -> None:
     text = "So many words that there is a lot of sound. " * 8
-    rules = PhraseRules(most_bytes=8 << 20)
-    async with fake_server(phrase_bytes=16 << 20, phrase_rules=rules) as server:
+    async with fake_server(phrase_bytes=16 << 20, longest_phrase=8 << 20) as server:
         replies = [await speak(server, input=text, response_format="wav") for _ in range(4)]
     assert len(replies[0].content) > 1 << 19
     assert [reply.content for reply in replies[1:]] == [replies[0].content] * 3
@@ -139,7 +137,7 @@ async def test_what_is_drawn_anew_is_not_kept() -> None:
 
 
 async def test_what_is_drawn_anew_is_kept_where_the_settings_say_so() -> None:
-    async with fake_server(FakeEngine(repeats="never"), phrase_rules=PhraseRules(random=True)) as server:
+    async with fake_server(FakeEngine(repeats="never"), random_phrases=True) as server:
         assert await cached(server) == [None, None, "hit"]
 
 
@@ -194,13 +192,13 @@ async def test_two_at_once_are_both_spoken_and_kept_once() -> None:
 
 
 async def test_a_phrase_that_is_too_large_is_not_kept() -> None:
-    async with fake_server(phrase_rules=PhraseRules(most_bytes=10_000)) as server:
+    async with fake_server(longest_phrase=10_000) as server:
         assert await cached(server, 3, response_format="wav") == [None] * 3
         assert metric(server, "tts_phrase_entries") == 0
 
 
 async def test_nothing_is_kept_where_there_is_no_room() -> None:
-    async with fake_server(phrase_rules=PhraseRules(most_bytes=0)) as server:
+    async with fake_server(longest_phrase=0) as server:
         assert await cached(server, 4) == [None] * 4
         assert metric(server, "tts_phrase_misses_total") == 0
 

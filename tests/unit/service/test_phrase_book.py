@@ -26,7 +26,7 @@ URL = "/v1/audio/speech"
 @asynccontextmanager
 async def book(server: FakeServer, lines: str, look_seconds: float = 60.0) -> AsyncIterator[PhraseBook]:
     opened = PhraseBook(server.services.phrases, read_list(lines), look_seconds=look_seconds)
-    server.services.library.on_removed(server.services.phrases.forget)
+    server.services.library.on_removed(server.services.phrases.shelf.forget)
     opened.start()
     yield opened
     await opened.close()

@@ -280,7 +280,7 @@ async def test_nothing_is_kept_of_a_voice_that_was_removed_in_the_middle_of_a_tu
             yield "Hi."
             yield Flush()
             await asyncio.sleep(0.06 * len("Hi.") + 0.2)
-            await server.services.phrases.forget("fake")
+            await server.services.phrases.shelf.forget("fake")
             if gone:
 
                 async def resolve(voice_id: str | None) -> Voice:
