@@ -6,9 +6,9 @@ from june_tts.service.admission_limit import Learned
 from june_tts.service.admission_stream import Stream
 from june_tts.service.pace import Pace
 
-IMPATIENT_SHARE = 0.25
-"""How long one of a crowd may wait, of the seconds to an unloaded engine's first audio: so little that nobody
-hears the difference, and enough that no place stays empty for want of one who waits."""
+IMPATIENT_SECONDS = 0.008
+"""How long one of a crowd may wait: enough that hardly a place stays empty for want of one who waits, and so
+little that it is told within 20 ms, which a busy event loop takes half of."""
 
 PRUDENCE = 2.0
 """How much longer than by the pace a wait is taken to be. Places do not become free evenly: of those for whom
@@ -91,10 +91,11 @@ class EngineLoad:
     def longest_wait(self, ask: Ask, now: float) -> float:
         """How long a request that found no place may wait."""
         patience = "normal" if ask.terms.patient else ask.terms.priority
-        usual, unloaded = self._rules.wait_seconds[patience], self.learned.unloaded
-        if ask.ongoing or ask.terms.priority != "interactive" or unloaded is None:
-            return usual
-        return min(usual, IMPATIENT_SHARE * unloaded) if self._crowd.has(ask.terms.caller, now) else usual
+        usual = self._rules.wait_seconds[patience]
+        impatient = not ask.ongoing and ask.terms.priority == "interactive"
+        return (
+            min(usual, IMPATIENT_SECONDS) if impatient and self._crowd.has(ask.terms.caller, now) else usual
+        )
 
     def wait(self, ahead: int, now: float) -> float:
         """Seconds until one with so many before it may begin, by the pace; 0 where nothing is known yet.
