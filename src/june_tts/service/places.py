@@ -76,9 +76,13 @@ class Places:
         if self._shared is None or not account.held or not (all or stale or peak < account.held):
             return
         async with account.lock:
-            keep = 0 if all else max(peak, account.active)
-            if await self._shared.stream(account.key_id, self._owner, keep, keep) is not None:
-                account.held, account.told = keep, now
+            before, keep = account.held, 0 if all else max(peak, account.active)
+            # at once: nobody may begin with a place that is on its way back
+            account.held = keep
+            if await self._shared.stream(account.key_id, self._owner, keep, keep) is None:
+                account.held = before
+            else:
+                account.told = now
 
     async def _more(self, account: Account, most: int) -> None:
         wanted, now = account.active + 1, self._clock()

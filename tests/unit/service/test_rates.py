@@ -254,6 +254,24 @@ async def test_places_that_are_not_used_any_more_are_given_back_without_a_tick()
     await asyncio.gather(*running, return_exceptions=True)
 
 
+async def test_nobody_begins_with_a_place_that_is_on_its_way_back() -> None:
+    time = Time()
+    shared = far(time)
+    limits = KeyLimits(streams=1)
+    one, two = (meter_of(time, limits, shared, owner=name) for name in ("one", "two"))
+    with terms(Terms(caller="ann")):
+        with await one.admit(1):
+            pass
+        await one._places.give_back()
+        giving = asyncio.create_task(one._places.give_back())
+        await asyncio.sleep(0)  # it has asked, and was not answered yet
+        with await one.admit(1):
+            await giving
+            assert shared.inner._streams["ann"] == {"one": 1}
+            with pytest.raises(RateLimited):
+                await two.admit(1)
+
+
 async def test_fast_callers_seldom_ask_the_shared_ledger() -> None:
     time = Time()
     shared = far(time)
