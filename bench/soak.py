@@ -4,10 +4,11 @@
 
 A real server with joe. Without `--rate` the sustainable rate is looked for first: the highest of which nine
 in ten are served and the 95th percentile of first audio stays below `SOON_SECONDS`. The load is mixed: all
-formats, streams of events, sockets, listeners that hang up, batches, voices that are uploaded and removed,
-refused requests. After a minute of twice the load, and a tenth to warm up, what the server holds is fitted by
-least squares; the exit status is 1 where something grows by more than `MOST` an hour, or anything failed that
-should not. A plot lies beside the JSON.
+formats, streams of events, sockets, texts that come again (over HTTP and on sockets, more than the cache
+holds), listeners that hang up, batches, voices that are uploaded and removed, refused requests; all of it
+with a key that has limits. After a minute of twice the load, and a tenth to warm up, what the server holds is
+fitted by least squares; the exit status is 1 where something grows by more than `MOST` an hour, or anything
+failed that should not. A plot lies beside the JSON.
 """
 
 import argparse
@@ -39,12 +40,23 @@ MOST = {"rss_mb": 24.0, "threads": 2.0, "handles": 8.0, "sockets": 8.0}
 MOST_IN_FLIGHT = 200
 GOOD = ("200", "stop", "400", "404", "422", "200 200", "503")
 LAG = "tts_event_loop_lag_seconds"
+KEY = "a-key-for-half-an-hour-of-every-call"
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+SETTINGS = {
+    "JUNE_ENGINES": "piper",
+    "JUNE_API_KEY": KEY,
+    "JUNE_REQUESTS_PER_MINUTE": "100000",
+    "JUNE_CHARACTERS_PER_MONTH": "100000000",
+    "JUNE_KEY_STREAMS": "500",
+    "JUNE_PHRASE_RANDOM": "1",
+    "JUNE_PHRASE_MB": "8",
+}
 
 
 async def soak(given: argparse.Namespace, server: Served) -> dict[str, Any]:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_IN_FLIGHT)
-    async with httpx.AsyncClient(base_url=server.address, timeout=60, limits=limits) as http:
-        callers = Callers(server.address, http, given.seed)
+    async with httpx.AsyncClient(base_url=server.address, timeout=60, limits=limits, headers=HEADERS) as http:
+        callers = Callers(server.address, http, given.seed, HEADERS)
         rate = given.rate or SHARE * await sustainable(callers)
         await _arrivals(callers, PEAK * rate, time.monotonic() + PEAK_SECONDS)
         callers.counts.clear()
@@ -168,7 +180,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("bench/results/soak.json"))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder), JUNE_ENGINES="piper") as server:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), **SETTINGS) as server:
         found = asyncio.run(soak(given, server))
     failed = {name: n for name, n in found["counts"].items() if not name.endswith(GOOD)}
     found["kept"] = {name: found["slopes_an_hour"][name] <= most for name, most in MOST.items()}

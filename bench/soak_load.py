@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import httpx
 import msgpack
@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 FORMATS = ("wav", "pcm", "mp3", "opus", "aac", "flac")
 WORDS = "river window garden summer letter morning paper stone music winter market bridge".split()
+PHRASES = 60
+"""Texts that are asked for again and again."""
 REPLY_SECONDS = 60.0
 TRY_AGAIN = 1013
 """The close code of a socket that found no place."""
@@ -22,17 +24,22 @@ TRY_AGAIN = 1013
 class Callers:
     """Each call is one request of a kind drawn at random; what became of it is counted."""
 
-    def __init__(self, address: str, http: httpx.AsyncClient, seed: int) -> None:
+    def __init__(self, address: str, http: httpx.AsyncClient, seed: int, headers: Mapping[str, str]) -> None:
+        """`headers`: of sockets; `http` has its own."""
         self._address, self._http = address, http
+        self._headers = dict(headers)
         self._draw = random.Random(seed)
+        self._phrases = [self._text(8) for _ in range(PHRASES)]
         self._uploaded = 0
         self.counts: Counter[str] = Counter()
         """By kind and end."""
         self.first_seconds: list[float] = []
         """Of streams, since somebody took them."""
         kinds: dict[str, tuple[Callable[[], Awaitable[str]], int]] = {
-            "stream": (self._stream, 60),
-            "socket": (self._socket, 12),
+            "stream": (self._stream, 52),
+            "phrase": (self._phrase, 8),
+            "socket": (self._socket, 6),
+            "socket of phrases": (self._socket_of_phrases, 6),
             "hang-up": (self._hang_up, 10),
             "batch": (self._batch, 3),
             "voice": (self._voice, 3),
@@ -82,19 +89,34 @@ class Callers:
                 break
         return str(reply.status_code)
 
+    async def _phrase(self) -> str:
+        body = self._body(1) | {"input": self._draw.choice(self._phrases)}
+        return str((await self._http.post("/v1/audio/speech", json=body)).status_code)
+
     async def _socket(self) -> str:
+        """Words as a language model writes them."""
+        return await self._turn(self._text(5) + " " for _ in range(4))
+
+    async def _socket_of_phrases(self) -> str:
+        """Whole texts, each with its flush, as agents say what they know by heart."""
+        return await self._turn(self._draw.choices(self._phrases, k=3), flush=True)
+
+    async def _turn(self, texts: Iterable[str], *, flush: bool = False) -> str:
+        url = self._address.replace("http", "ws", 1) + "/v1/tts/live"
         try:
-            return await self._turn(self._address.replace("http", "ws", 1) + "/v1/tts/live")
+            return await self._spoken(url, texts, flush)
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else 1006
             return "503" if code == TRY_AGAIN else f"closed with {code}"
 
-    async def _turn(self, url: str) -> str:
-        async with connect(url) as socket:
+    async def _spoken(self, url: str, texts: Iterable[str], flush: bool) -> str:
+        async with connect(url, additional_headers=self._headers) as socket:
             start = {"text": "", "format": "pcm", "reference_id": "joe"}
             await socket.send(msgpack.packb({"event": "start", "request": start}))
-            for _ in range(4):
-                await socket.send(msgpack.packb({"event": "text", "text": self._text(5) + " "}))
+            for text in texts:
+                await socket.send(msgpack.packb({"event": "text", "text": text}))
+                if flush:
+                    await socket.send(msgpack.packb({"event": "flush"}))
                 await asyncio.sleep(0.05)
             await socket.send(msgpack.packb({"event": "stop"}))
             async for message in socket:
