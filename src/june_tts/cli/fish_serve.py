@@ -18,6 +18,7 @@ from june_tts.store.reference_folders import ReferenceFolders
 from june_tts.telemetry import log
 from june_tts.workers.alone import serve_app
 from june_tts.workers.door import listening, url
+from june_tts.workers.memory import give_back_large_blocks
 from june_tts.workers.process import on_the_fastest_loop
 
 REFERENCES = Path("references")
@@ -85,6 +86,7 @@ def serve(
     if workers > 1:
         note(f"--workers {workers} has no effect here: one engine serves all requests in one batch")
     with listening(settings, f"--listen {shown(listen)}") as listener:
+        give_back_large_blocks()
         on_the_fastest_loop(_serve(settings, listener, read))
 
 

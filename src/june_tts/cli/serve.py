@@ -12,6 +12,7 @@ from june_tts.settings import Loaded, Settings, load
 from june_tts.telemetry import log
 from june_tts.workers.door import listening, url
 from june_tts.workers.handles import allow_handles
+from june_tts.workers.memory import give_back_large_blocks
 from june_tts.workers.process import on_the_fastest_loop
 from june_tts.workers.supervised import serve_several
 
@@ -36,6 +37,7 @@ def serve(
     settings = found.settings
     log.configure(settings.log_level, settings.log_format)
     asked = f"WRAPPER_HOST={shown(settings.host)} WRAPPER_PORT={settings.port}"
+    give_back_large_blocks()
     allow_handles(settings.max_connections + settings.live_sockets)
     with listening(settings, asked) as listener:
         _out.print(f"june-tts: loading {', '.join(settings.engines)} …")

@@ -16,6 +16,7 @@ from june_tts.errors import InvalidRequest, JuneError, SettingsError
 from june_tts.settings import Settings
 from june_tts.telemetry import log
 from june_tts.workers.control import Control, Line
+from june_tts.workers.memory import give_back_large_blocks
 
 FAILED, USAGE = 1, 2
 """Exit statuses, as the command line has them."""
@@ -45,6 +46,7 @@ def run(work: Work) -> None:
     # when it is time, and its end ends this one
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    give_back_large_blocks()
     try:
         on_the_fastest_loop(_live(_descriptor(), work))
     except JuneError as expected:
