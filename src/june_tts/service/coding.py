@@ -1,6 +1,7 @@
 """How speech becomes the bytes of a reply, by a name that the phrases are kept under."""
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from june_tts.audio.encode import Encoder, open_encoder
@@ -51,3 +52,15 @@ def plain_coding(format: Format, sample_rate: int | None, bit_rate: int | None =
         return open_encoder(format, source_rate, sample_rate, bit_rate)
 
     return Coding(named(format, sample_rate, bit_rate), encoded(open_one))
+
+
+class Counted:
+    """Counts the audio on its way to the encoder."""
+
+    seconds = 0.0
+
+    async def of(self, chunks: AsyncGenerator[AudioChunk, None]) -> AsyncGenerator[AudioChunk, None]:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                self.seconds += chunk.samples.size / chunk.sample_rate
+                yield chunk

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from june_tts.ports import PhraseMemory, SharedPhrases
-from june_tts.service.coding import Encode
+from june_tts.service.coding import Counted, Encode
 from june_tts.telemetry.metrics.phrases import PhraseMetrics
 from june_tts.types import AudioChunk, Phrase
 
@@ -72,7 +72,7 @@ class PhraseShelf:
     ) -> AsyncGenerator[bytes, None]:
         """The chunks encoded, as they are made; kept if they come to their end."""
         parts: list[bytes] = []
-        size, heard = 0, _Heard()
+        size, heard = 0, Counted()
         self._recording[key] = voice_id
         try:
             async with aclosing(encode(heard.of(chunks))) as encoded:
@@ -167,15 +167,3 @@ class PhraseShelf:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-class _Heard:
-    """Counts the audio on its way to the encoder."""
-
-    seconds = 0.0
-
-    async def of(self, chunks: AsyncGenerator[AudioChunk, None]) -> AsyncGenerator[AudioChunk, None]:
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                self.seconds += chunk.samples.size / chunk.sample_rate
-                yield chunk

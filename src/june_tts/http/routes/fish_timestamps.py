@@ -17,7 +17,7 @@ from june_tts.http.fish_speech import Usual, checked_rate, speech_coding, speech
 from june_tts.http.routes.docs import EVENTS_REPLY, SPEECH, fish_refusals
 from june_tts.http.services import Services, request_id, services
 from june_tts.http.speech import Reply, speech_response
-from june_tts.service.coding import Coding, Encode
+from june_tts.service.coding import Coding, Counted, Encode
 from june_tts.types import AudioChunk
 
 router = APIRouter(prefix="/v1", tags=["Fish"], route_class=FishRoute)
@@ -41,25 +41,13 @@ async def tts_with_timestamps(
     return await speech_response(given, request, reply)
 
 
-class _Made:
-    """Counts the audio on its way to the encoder."""
-
-    seconds = 0.0
-
-    async def of(self, chunks: AsyncGenerator[AudioChunk, None]) -> AsyncGenerator[AudioChunk, None]:
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                self.seconds += chunk.samples.size / chunk.sample_rate
-                yield chunk
-
-
 def _timed(coding: Coding) -> Coding:
     """The same in events, each with the times of the words in it."""
     return Coding(f"{coding.name} fish events", lambda chunks: _events(chunks, coding.encode))
 
 
 async def _events(chunks: AsyncGenerator[AudioChunk, None], encode: Encode) -> AsyncGenerator[bytes, None]:
-    heard, made, sentences = HeardWords(), _Made(), Sentences()
+    heard, made, sentences = HeardWords(), Counted(), Sentences()
     async with aclosing(encode(heard.of(made.of(chunks)))) as audio:
         async for data in audio:
             encoded = base64.b64encode(data).decode("ascii")
